@@ -17,7 +17,7 @@ try {
   process.exitCode = error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
 }
 
-/** `aorta help user add` is `aorta user add --help`: the library knows one word behind it. */
+/** `aorta help user add` becomes `aorta user add --help`: the library accepts one word after `help`. */
 function helpBehind(words: readonly string[]): readonly string[] {
   return words[0] === 'help' && words.length > 2 ? [...words.slice(1), '--help'] : words;
 }

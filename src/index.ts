@@ -1,4 +1,5 @@
-// The embedding API: the only module of the package that programs import. Re-exports only; each is documented where it is made.
+// The embedding API: the only module of the package that programs import. It only re-exports; each export is documented at its
+// definition.
 
 export type { Binding, Push, Transport } from './core/binding/binding-view.ts';
 export { ConfigError } from './server/config/config-problem.ts';

@@ -1,5 +1,5 @@
-// `aorta/location`: where users are, read from the memory of another process. The registrar keeps it with `location: { shared: true }`;
-// no server is loaded, nothing is asked of the registrar, and lookups go on while it restarts.
+// `aorta/location`: users' contacts, read from the memory of another process. The registrar keeps it with `location: { shared: true }`; no server
+// is loaded, the registrar gets no question, and lookups continue while it restarts.
 
 import type { Binding, Push, Transport } from './core/binding/binding-view.ts';
 import { createAorReader } from './core/lookup/aor-key.ts';
@@ -21,33 +21,33 @@ export interface LocationOptions {
 
 export interface Location {
   /**
-   * Where a user is, as `registrar.lookup` says it: contacts best first, and other flows to fall back to. What is there is registered; `expires` and
-   * `expiresAt` are the least that is left, for refreshes are not copied.
-   * @param aor `alice@example.com`, or a SIP or SIPS URI, a GRUU among them
-   * @throws RangeError for what is no AOR, or not one of a served domain, and for too many preferences
+   * A user's contacts, like those of `registrar.lookup`: contacts best first, and other flows to fall back to. All contacts in it are registered;
+   * `expires` and `expiresAt` are lower bounds, since refreshes are not copied.
+   * @param aor `alice@example.com`, or a SIP or SIPS URI, or a GRUU
+   * @throws RangeError for an invalid AOR, or one of a domain that is not served, and for too many preferences
    */
   lookup(aor: string, preferences?: LookupPreferences): Lookup;
 
-  /** Whether anything is registered for an AOR, or set by an operator; the quickest question. False for what is no AOR. */
+  /** Whether an AOR has a binding, registered or set by an operator; the fastest question. False for an invalid AOR. */
   has(aor: string): boolean;
 
-  /** AORs that are registered. */
+  /** Number of registered AORs. */
   readonly aors: number;
 
-  /** Whether the registrar has given no sign of life for `staleMs`: then lookups give what was registered at its last. */
+  /** Whether the registrar has given no sign of life for `staleMs`: then lookups return the bindings of its last one. */
   readonly stale: boolean;
 
   /** Ms since its last sign of life. */
   readonly age: number;
 
-  /** Lookups throw from then on. A second call does nothing. */
+  /** Closes the model: lookups throw from then on. A second call does nothing. */
   close(): void;
 }
 
 /**
- * Opens the read model of a registrar on this machine, as a user who may read its data directory.
+ * Opens the read model of a registrar on this machine; the user must be allowed to read its data directory.
  * @param dataDirectory the registrar's `data`
- * @throws Error whose message names the remedy where there is none
+ * @throws Error whose message names the remedy where there is no model
  */
 export function openLocation(dataDirectory: string, { staleMs = 1500 }: LocationOptions = {}): Location {
   return new SharedLocation(dataDirectory, staleMs);

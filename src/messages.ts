@@ -1,5 +1,5 @@
-// The sub-path export aorta/messages: SIP messages to build and to change, for proxies and clients. Rows that nobody changes leave
-// with their bytes as they came. Nothing else of Aorta is loaded.
+// The sub-path export aorta/messages: SIP messages to build and to change, for proxies and clients. Unchanged rows leave with the bytes of their
+// arrival. No other part of Aorta is loaded.
 
 import { type Params, readParams, splitValues, writeParams } from './sip/message/params.ts';
 import { canonicalName, HeaderRows } from './sip/message/rows.ts';
@@ -58,7 +58,7 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
   504: 'Server Time-out',
 };
-/** What an answer has of its request (RFC 3261 §8.2.6.2). */
+/** Headers that an answer copies from its request (RFC 3261 §8.2.6.2). */
 const ANSWERED = ['Via', 'From', 'To', 'Call-ID', 'CSeq'];
 
 /** Bytes that are no well-formed message. */
@@ -76,7 +76,7 @@ export class MessageError extends Error {
   }
 }
 
-/** A SIP or SIPS URI, as far as requests are sent by it. */
+/** The parts of a SIP or SIPS URI that route a request. */
 export interface TargetUri {
   readonly text: string;
   readonly user: string | null;
@@ -90,7 +90,7 @@ export type HeaderValues = Readonly<Record<string, string | readonly string[]>>;
 export interface RequestOptions {
   readonly method: string;
   readonly uri: string;
-  /** In their order; a list makes a row of each. Max-Forwards is 70 where it is left out. */
+  /** Headers in their order; a list makes a row of each. Max-Forwards is 70 where it is left out. */
   readonly headers?: HeaderValues;
   readonly body?: string | Uint8Array;
 }
@@ -115,12 +115,12 @@ export class Message {
     return this.first[0].startsWith('SIP/') ? 'response' : 'request';
   }
 
-  /** Of a request; null in a response. */
+  /** The method of a request; null in a response. */
   get method(): string | null {
     return this.kind === 'request' ? this.first[0] : null;
   }
 
-  /** Of a request; null in a response. */
+  /** The Request-URI; null in a response. */
   get uri(): string | null {
     return this.kind === 'request' ? this.first[1] : null;
   }
@@ -131,12 +131,12 @@ export class Message {
     this.first = [this.first[0], uriText(uri)];
   }
 
-  /** Of a response; null in a request. */
+  /** The status of a response; null in a request. */
   get status(): number | null {
     return this.kind === 'response' ? Number(this.first[1].slice(0, 3)) : null;
   }
 
-  /** Names and values in their order, as they leave; a row with a list is one value. */
+  /** Names and values in their order of sending; a row with a list is one value. */
   get headers(): readonly (readonly [name: string, value: string])[] {
     return this.rows.all();
   }
@@ -146,7 +146,7 @@ export class Message {
     return this.rows.values(name)[0];
   }
 
-  /** The values of all its rows, each as it stands; `splitValues` parts a list. */
+  /** The values of all its rows, unchanged; `splitValues` splits a list. */
   getAll(name: string): readonly string[] {
     return this.rows.values(name);
   }
@@ -155,40 +155,40 @@ export class Message {
     return this.rows.values(name).length > 0;
   }
 
-  /** One row with this value, where the first one stood, instead of all there are. */
+  /** One row with this value, in the place of the first one, replaces all of this name. */
   set(name: string, value: string): this {
     this.rows.set(name, value);
     return this;
   }
 
-  /** A row behind all of this name; behind all rows where there is none. */
+  /** Adds a row after all of this name; after all rows where there is none. */
   append(name: string, value: string): this {
     this.rows.append(name, value);
     return this;
   }
 
-  /** A row before all of this name; before all rows where there is none. */
+  /** Adds a row before all of this name; before all rows where there is none. */
   prepend(name: string, value: string): this {
     this.rows.prepend(name, value);
     return this;
   }
 
-  /** How many rows there were. */
+  /** Removes all rows of this name; returns how many there were. */
   remove(name: string): number {
     return this.rows.remove(name);
   }
 
-  /** Vias from the top on, whatever rows they stand in. */
+  /** Vias from the top on, over all rows. */
   get vias(): readonly Via[] {
     return this.rows.values('Via').flatMap(splitValues).map(readVia);
   }
 
-  /** A Via on top (RFC 3261 §16.6 step 8). */
+  /** Adds a Via on top (RFC 3261 §16.6 step 8). */
   pushVia(via: ViaValue): this {
     return this.prepend('Via', writeVia(via));
   }
 
-  /** Takes the topmost Via off (§16.7 step 3), and returns it. */
+  /** Removes the topmost Via (§16.7 step 3), and returns it. */
   popVia(): Via | undefined {
     const value = this.rows.popValue('Via');
     return value === undefined ? undefined : readVia(value);
@@ -208,7 +208,7 @@ export class Message {
     return this.prepend('Via', value);
   }
 
-  /** Takes the topmost value of a list off, such as the Route that a proxy has followed (§16.4). */
+  /** Removes the topmost value of a list, such as the Route that a proxy has followed (§16.4), and returns it. */
   popValue(name: string): string | undefined {
     return this.rows.popValue(name);
   }
@@ -217,7 +217,7 @@ export class Message {
     return this.content;
   }
 
-  /** Another body, with its type; none without one. Content-Length follows by itself. */
+  /** Sets a body with its type; removes the type without one. Content-Length follows by itself. */
   setBody(body: string | Uint8Array, type?: string): this {
     if (type === undefined) this.remove('Content-Type');
     else this.set('Content-Type', type);
@@ -238,7 +238,7 @@ export class Message {
     return new Message(['SIP/2.0', `${status} ${phrase(reason)}`], rows, NO_BODY);
   }
 
-  /** A copy that changes by itself. */
+  /** An independent copy. */
   clone(): Message {
     return new Message(this.first, this.rows.copy(), this.content);
   }
@@ -263,9 +263,8 @@ export class Message {
 }
 
 /**
- * Reads one whole message, as a datagram holds it. Bytes of rows stay as they are, folds undone; malformed rows that nobody needs are
- * left out (§8.2.2).
- * @throws MessageError where it is not well formed; RangeError for more than 65,535 bytes; TypeError for what is no Uint8Array
+ * Reads one whole message, as a datagram holds it. Bytes of rows stay as they are, folds undone; unneeded malformed rows are left out (§8.2.2).
+ * @throws MessageError where it is not well formed; RangeError for more than 65,535 bytes; TypeError for any other type than Uint8Array
  */
 export function parseMessage(bytes: Uint8Array): Message {
   if (!isBytes(bytes)) throw new TypeError('a message to parse is a Buffer or another Uint8Array');
@@ -288,7 +287,7 @@ export function parseMessage(bytes: Uint8Array): Message {
   return new Message(['SIP/2.0', statusLine(bytes)], rows, body);
 }
 
-/** A request; a method or header that makes no sense is a RangeError. */
+/** A request; an invalid method or header is a RangeError. */
 export function createRequest({ method, uri, headers = {}, body = NO_BODY }: RequestOptions): Message {
   if (!TOKEN.test(method)) throw new RangeError(`"${method}" is no method`);
   const rows = new HeaderRows();
@@ -298,7 +297,7 @@ export function createRequest({ method, uri, headers = {}, body = NO_BODY }: Req
   return new Message([method, uriText(uri)], rows, bodyBytes(body));
 }
 
-/** Takes a SIP or SIPS URI apart; undefined where it is none that a request is sent to. */
+/** Splits a SIP or SIPS URI into its parts; undefined where no request can be sent to it. */
 export function parseUri(uri: string): TargetUri | undefined {
   const bytes = encoder.encode(`OPTIONS ${uri} SIP/2.0\r\n\r\n`);
   if (/[\s<>]/.test(uri) || bytes.length > MESSAGE_BYTES_MAX) return undefined;

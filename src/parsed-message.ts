@@ -1,4 +1,4 @@
-// What aorta/parser gives of a message, as plain types.
+// A message parsed by aorta/parser, as plain types.
 
 import type { Leniency } from './sip/parser/strictness.ts';
 
@@ -6,14 +6,14 @@ export interface SipUri {
   /** 'sip', 'sips', 'tel', or null for any other. */
   readonly scheme: 'sip' | 'sips' | 'tel' | null;
   readonly text: string;
-  /** As sent, escapes included; for schemes other than sip and sips all behind the colon. */
+  /** As sent, escapes included; for schemes other than sip and sips the whole text after the colon. */
   readonly user: string | null;
   readonly password: string | null;
   readonly host: string | null;
   readonly port: number | null;
-  /** From the first ";" on. */
+  /** Text from the first ";" on. */
   readonly params: string | null;
-  /** From the "?" on. */
+  /** Text from the "?" on. */
   readonly headers: string | null;
 }
 
@@ -40,9 +40,9 @@ export interface SipContact {
   readonly text: string;
   readonly display: string | null;
   readonly uri: SipUri;
-  /** Seconds; null where there is none, NaN where it is none of a number. */
+  /** Seconds; null without the parameter, NaN where it is no number. */
   readonly expires: number | null;
-  /** 0 to 1; null where there is none, NaN where it makes no sense. */
+  /** 0 to 1; null without the parameter, NaN where it is invalid. */
   readonly q: number | null;
   /** +sip.instance without its quotes. */
   readonly instance: string | null;
@@ -63,14 +63,14 @@ export interface SipError {
   readonly code: number;
   /** The words of a 400's reason phrase. */
   readonly reason: string;
-  /** Where it was found, in bytes from the start of the message. */
+  /** Its place, in bytes from the start of the message. */
   readonly offset: number;
-  /** The header it was found in, in lower case; null for the start line and for headers without a name of their own here. */
+  /** Its header, in lower case; null for the start line and for headers without a name of their own here. */
   readonly header: string | null;
 }
 
 export interface ParseOptions {
-  /** Leniencies to do without; true for all (docs/parser.md). */
+  /** Leniencies to switch off; true for all (docs/parser.md). */
   readonly strict?: readonly Leniency[] | boolean;
 }
 
@@ -92,7 +92,7 @@ export interface PlainMessage {
   readonly contentLength: number | null;
   readonly vias: readonly SipVia[];
   readonly contacts: readonly SipContact[];
-  /** How many Contact values are "*". */
+  /** Number of Contact values that are "*". */
   readonly stars: number;
   readonly headers: readonly SipHeader[];
   readonly body: string;

@@ -14,7 +14,7 @@ export function textAt(index: number): string | null {
   return at < 0 ? null : decoder.decode(slab.subarray(at, table[index + 1]));
 }
 
-/** A number of the table: null where there is none, NaN where it is malformed. */
+/** A number of the table: null where it is absent, NaN where it is malformed. */
 export function numberAt(index: number): number | null {
   const value = table[index];
   return value === T.ABSENT ? null : value === T.MALFORMED ? Number.NaN : value;

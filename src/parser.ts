@@ -1,5 +1,5 @@
-// The sub-path export aorta/parser: the parser for programs that want no server. One message at a time over the span
-// table; what is kept is copied out with toObject(). Nothing else of Aorta is loaded.
+// The sub-path export aorta/parser: the parser for programs that want no server. One message at a time over the span table;
+// toObject() copies a message. No other part of Aorta is loaded.
 
 import type {
   ParseOptions,
@@ -37,12 +37,11 @@ function list<R>(count: number, read: (i: number) => R): R[] {
 }
 
 /**
- * The message parsed last. There is one of these per thread, and the next parse() fills it anew: what shall outlive that is
- * to be copied (toObject, or single strings). Accessors that give numbers allocate nothing; strings and objects are made
- * when they are asked for.
+ * The message parsed last. There is one of these per thread, and the next parse() overwrites it: values needed for longer must be
+ * copied (toObject, or single strings). Accessors for numbers allocate nothing; strings and objects are made on access.
  */
 export class SipMessage {
-  /** E_* of the first thing that was wrong; 0 for a well-formed message. */
+  /** E_* of the first fault; 0 for a well-formed message. */
   code = 0;
   private errorAt = 0;
   private errorHeader = 0;
@@ -146,7 +145,7 @@ export class SipMessage {
     return table[T.T_CONTACT_COUNT];
   }
 
-  /** How many Contact values are "*". */
+  /** Number of Contact values that are "*". */
   get stars(): number {
     return table[T.T_CONTACT_STAR];
   }
@@ -161,7 +160,7 @@ export class SipMessage {
     return table[T.T_HEADER_COUNT];
   }
 
-  /** Malformed rows that nobody needs, which are not among the headers (RFC 3261 §8.2.2). */
+  /** Unneeded malformed rows, which are not among the headers (RFC 3261 §8.2.2). */
   get ignoredRows(): number {
     return table[T.T_IGNORED_ROWS];
   }
@@ -185,12 +184,12 @@ export class SipMessage {
     return slab.slice(table[T.T_BODY_AT], table[T.T_BODY_END]);
   }
 
-  /** Bytes of the message as it was handed in. */
+  /** Length of the message as it was handed in, bytes. */
   get byteLength(): number {
     return this.length;
   }
 
-  /** Everything copied out. */
+  /** A copy of the whole message. */
   toObject(): PlainMessage {
     const number = this.cseqNumber;
     return {
@@ -216,7 +215,7 @@ export class SipMessage {
   }
 }
 
-/** What parse() gives: with `ok`, `error` is null. */
+/** The result of parse(): with `ok`, `error` is null. */
 export type ParsedMessage = SipMessage &
   ({ readonly ok: true; readonly error: null } | { readonly ok: false; readonly error: SipError });
 
@@ -228,9 +227,10 @@ const message = new SipMessage();
 const NONE: readonly Leniency[] = [];
 
 /**
- * Parses one whole message, as a datagram holds it. The bytes are copied; the view is this thread's one view, and good
- * until the next call. Throws a RangeError for more than 65,535 bytes and for a name in `strict` that is no leniency, a TypeError for
- * what is no Uint8Array and a `strict` that is no list; what is wrong with a message is its `error`.
+ * Parses one whole message, as a datagram holds it. The bytes are copied; the result is this thread's only view, and valid until the
+ * next call. A fault of the message is its `error`.
+ * @throws RangeError for more than 65,535 bytes and for a name in `strict` that is no leniency; TypeError for any other type than
+ * Uint8Array, and for a `strict` that is no list
  */
 export function parse(bytes: Uint8Array, options?: ParseOptions): ParsedMessage {
   if (!isBytes(bytes)) throw new TypeError('a message to parse is a Buffer or another Uint8Array');

@@ -1,5 +1,5 @@
-// Proves that a beat was written by a node that has the cluster's secret: it comes over NATS, too, where others may publish. One that is
-// published again is a late one, by its number.
+// Proves that a node with the cluster's secret wrote a beat: beats also come over NATS, where others may publish. A beat that is published again is
+// late by its number, and ignored.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type Beat, decodeBeat, encodeBeat } from './beat.ts';
@@ -9,7 +9,7 @@ const CODE_BYTES = 16;
 export class BeatSeal {
   private readonly key: Uint8Array;
 
-  /** @param key derived from the cluster's secret for this alone */
+  /** @param key derived from the cluster's secret for beats alone */
   constructor(key: Uint8Array) {
     this.key = key;
   }
@@ -22,7 +22,7 @@ export class BeatSeal {
     return sealed;
   }
 
-  /** Null where the bytes are no beat of a node of this cluster. */
+  /** Null: the bytes are no beat of a node of this cluster. */
   open(sealed: Uint8Array): Beat | null {
     const end = sealed.length - CODE_BYTES;
     if (end < 0 || !timingSafeEqual(sealed.subarray(end), this.code(sealed.subarray(0, end)))) return null;

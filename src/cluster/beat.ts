@@ -1,4 +1,4 @@
-// What a node tells the others, four times a second: that it lives, and what it is to each shard. Bytes and back.
+// A beat: a node's message to the others, four times a second, with its role in each shard. Encodes and decodes it.
 
 const MAGIC = 0x31746221; // "!bt1"
 const HEAD_BYTES = 64;
@@ -9,9 +9,9 @@ const SHARDS_MAX = 4096;
 export interface ShardBeat {
   /** ROLE_* (roles.ts). */
   readonly role: number;
-  /** Of the newest claim taken in. */
+  /** Epoch of the newest applied claim. */
   readonly epoch: number;
-  /** The newest message of the stream taken in; 0: none, but there was something before; -1: nothing at all. */
+  /** The newest applied message of the stream; 0: none, but the log has frames from before; -1: the log is empty. */
   readonly applied: number;
 }
 
@@ -28,18 +28,18 @@ export interface Beat {
   readonly name: string;
   /** Number of this start of the node: none before had a greater one. */
   readonly life: number;
-  /** Of this life's beats. */
+  /** Number of the beat within this life. */
   readonly number: number;
   /** Format of frames that it can read. */
   readonly level: number;
-  /** The time that its bindings live by, epoch ms. */
+  /** The time of its bindings, epoch ms. */
   readonly clock: number;
-  /** Digest of what should be the same on all nodes. */
+  /** Digest of the rules that should be the same on all nodes. */
   readonly policy: number;
   readonly draining: boolean;
-  /** Connections with lower numbers are of earlier lives, and gone. */
+  /** Connections with lower numbers are of earlier lives, and have ended. */
   readonly firstFlow: number;
-  /** Where it listens for the other nodes. */
+  /** Address of its listener for the other nodes. */
   readonly listen?: BeatPlace;
   readonly shards: readonly ShardBeat[];
 }
@@ -74,7 +74,7 @@ export function encodeBeat(beat: Beat): Uint8Array {
   return bytes;
 }
 
-/** Null where the bytes are no beat. */
+/** Null: the bytes are no beat. */
 export function decodeBeat(bytes: Uint8Array): Beat | null {
   if (bytes.length < HEAD_BYTES) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -1,12 +1,12 @@
-// What the engine promises, checked by every node: each frame of a stream follows upon the one before, and between two claims only the
-// claimer writes. A frame that breaks this is followed by nobody.
+// Every node checks the promises of the stream's engine: each frame of a stream follows the one before, and between two claims only the claimant
+// writes. No node applies a frame that breaks this.
 
 import type { Applied } from '../location/log/control-entry.ts';
 import { FRAME_CLAIM, type FrameReader } from './stream-frame.ts';
 
 type FrameClaims = Pick<FrameReader, 'kind' | 'epoch' | 'node' | 'life' | 'previous'>;
 
-/** Why a sound frame, the first behind what was applied, does not follow upon that; null where it does. */
+/** Reason why a sound frame, the first after the applied position, does not follow it; null: it follows. */
 export function breaksChain(frame: FrameClaims, applied: Applied): string | null {
   if (frame.previous !== applied.sum) return 'it follows upon another frame than the one before';
   if (frame.kind === FRAME_CLAIM)

@@ -1,6 +1,6 @@
-// One shard of one node of a cluster: its log follows the shard's stream, and while the node owns the shard, its batches are published
-// before they are taken in (decisions/0115). Here the decisions of ownership.ts meet stream, frames and store. No thread, no socket, no
-// clock: the shard's loop calls `tick`, and time is an argument.
+// One shard of one node of a cluster: its log follows the shard's stream, and while the node owns the shard, its batches are published before they
+// are applied (decisions/0115). This class carries out the decisions of ownership.ts on stream, frames and store. No thread, no socket, no clock: the
+// shard's loop calls `tick`, and time is an argument.
 
 import { OwnershipLost } from '../location/location-store.ts';
 import type { Applied } from '../location/log/control-entry.ts';
@@ -27,12 +27,12 @@ import {
 } from './stream-frame.ts';
 import { MAC_BYTES, StreamMac } from './stream-mac.ts';
 
-/** A batch's publication is waited for in one piece for so long; then other work goes on. */
+/** Longest uninterrupted wait for a batch's publication; after it other work continues. */
 const WAIT_MS = 25;
 const WAITS_MAX = 64;
-/** Damaged records that one frame gives up. */
+/** Damaged records that one frame removes. */
 const GIVEN_UP_MAX = 256;
-/** Requests that would change bindings draw 503 once the stream has not answered for so long. */
+/** Time without an answer of the stream after which requests that would change bindings draw 503. */
 const HOLD_MS = 10_000;
 
 export interface ClusterShardOptions {
@@ -47,20 +47,20 @@ export interface ClusterShardOptions {
   /** 16 bytes, derived from the cluster's secret for its streams. */
   readonly key: Uint8Array;
   readonly holdMs?: number;
-  /** Time that only passes, ms, for all that is waited for: the time of bindings may be set. Without it, that time. */
+  /** Monotonic time, ms, for all waits, since the time of bindings may be set. Without it, the time of bindings serves. */
   readonly monotonic?: () => number;
   log(level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>): void;
 }
 
-/** What the shard has to do when it comes or goes. */
+/** Callbacks for the shard when its node becomes its owner, or ceases to be. */
 export interface OwnershipListener {
-  /** From here on this shard decides; `epoch` is greater than that of any owner before. */
+  /** From now on this shard decides; `epoch` is greater than that of any earlier owner. */
   tookOver(epoch: number, now: number): void;
-  /** From here on another does, or nobody. */
+  /** From now on another node decides, or none. */
   gaveUp(): void;
 }
 
-/** What keeps the changes that this node decides (shard/feed). */
+/** The feed, which keeps the changes that this node decides (shard/feed). */
 export interface StreamFeed {
   readonly newest: number;
   follows(isBatch: boolean, newest: number): void;
@@ -77,22 +77,22 @@ export class ClusterShard {
   private readonly reader: FrameReader;
   private readonly followed = new FollowedFrame();
   private readonly sink: StreamSink = this.listen();
-  /** The time of bindings, and the time that only passes. */
+  /** The time of bindings, and the monotonic time. */
   private now = 0;
   private at = 0;
-  /** Since when it does not follow; 0: it does. */
+  /** Time at which it stopped following; 0: it follows. */
   private lamedAt = 0;
-  /** The frame that is published, or about to be, is made. */
+  /** The frame that is published, or about to be published, is made. */
   private isReady = false;
-  /** When it was published first; 0: it is not. */
+  /** Time of its first publication; 0: it is not published. */
   private publishedAt = 0;
-  /** Entries of its batch, whose rows are taken. */
+  /** Number of its batch's entries, whose rows are allocated. */
   private entries = 0;
   // Positions, as LocationStore.commit gives them.
   private handedOver = 0;
   private settledTo = 0;
   private isLost = false;
-  /** Damaged rows of which the frame disposes. */
+  /** Damaged rows that the frame removes. */
   private readonly givenUp: number[] = [];
 
   constructor(options: ClusterShardOptions) {
@@ -111,17 +111,17 @@ export class ClusterShard {
     this.tellTable();
   }
 
-  /** Whether what changes bindings may be decided now. */
+  /** Whether requests that change bindings may be decided now. */
   get decides(): boolean {
     return this.ownership.decides;
   }
 
-  /** Whether it owns the shard, and waits for the stream. */
+  /** Whether the node owns the shard, and waits for the stream. */
   get waits(): boolean {
     return this.ownership.stalledSince > 0;
   }
 
-  /** Whether requests that cannot be decided are to be refused, rather than left to be repeated. */
+  /** Whether requests that cannot be decided are refused, instead of left to the phones' repetitions. */
   refuses(now: number): boolean {
     const since = this.ownership.stalledSince || this.lamedAt;
     return since > 0 && this.passing(now) - since >= (this.options.holdMs ?? HOLD_MS);
@@ -136,12 +136,12 @@ export class ClusterShard {
     return this.ownership.applied;
   }
 
-  /** Why it follows no more; '' while it does. */
+  /** Reason why it no longer follows; '' while it does. */
   get trouble(): string {
     return this.ownership.trouble;
   }
 
-  /** Takes in what the stream has told, and does what is due. */
+  /** Applies new messages of the stream, and does all due work. */
   tick(now: number): void {
     const before = this.at;
     this.setTime(now);
@@ -159,7 +159,7 @@ export class ClusterShard {
     this.tellTable();
   }
 
-  /** Milliseconds until `tick` has something to do; -1: nothing to wait for but the stream. */
+  /** Milliseconds until `tick` has work; -1: only the stream can bring work. */
   msToNext(now: number): number {
     const own = this.ownership.msToNext(this.passing(now));
     const streams = this.stream.msToNext(now);
@@ -168,7 +168,7 @@ export class ClusterShard {
 
   // --- the owner's batches (cluster-store.ts)
 
-  /** Hands a batch over and returns its position. Throws where this node may not write, with nothing handed over. */
+  /** Hands a batch over and returns its position. Throws if this node may not write, with nothing handed over. */
   commit(writes: WriteSet, now: number): number {
     this.demandOwner();
     const { frame } = this.press;
@@ -183,20 +183,20 @@ export class ClusterShard {
     return this.publishAndWait(FRAME_BATCH, now);
   }
 
-  /** The position that must be settled before it may be said that nobody has changed anything. */
+  /** The position that must be settled before an answer may report that no node has changed the bindings. */
   confirm(now: number): number {
     this.demandOwner();
     return this.ownership.isFresh(this.passing(now)) ? this.settledTo : this.publishAndWait(FRAME_PROOF, now);
   }
 
-  /** The position up to which all holds. Throws, once, where what was handed over behind it never will. */
+  /** The position up to which all batches hold. Throws, once, when the later ones never will. */
   settled(): number {
     if (!this.isLost) return this.settledTo;
     this.isLost = false;
     throw new OwnershipLost();
   }
 
-  /** What belongs to a batch cannot be kept here: another node is to own the shard. Returns what the commit throws. */
+  /** This node cannot store the changes of a batch: another node must own the shard. Returns the error for the commit to throw. */
   giveUp(why: string): OwnershipLost {
     this.ownership.broke(why, this.at);
     return new OwnershipLost();
@@ -210,7 +210,7 @@ export class ClusterShard {
     if (!this.ownership.decides || this.isLost) throw new OwnershipLost();
   }
 
-  /** @throws where the stream does not take so many bytes */
+  /** @throws if the stream does not accept so many bytes */
   private demandRoom(bytes: number): void {
     if (bytes <= this.stream.bytesMax) return;
     this.store.giveBack(this.entries);
@@ -234,7 +234,7 @@ export class ClusterShard {
     this.options.table.add(this.options.shard, what, more);
   }
 
-  /** It has all that the stream has, as far as can be known. */
+  /** The log has all known messages of the stream. */
   private becomeLevel(): void {
     this.options.table.setLevelAt(this.options.shard, this.at);
   }
@@ -253,7 +253,7 @@ export class ClusterShard {
     this.press.start(this.ownership.applied, epoch, node, life, now, this.feed?.newest);
   }
 
-  /** Records that cannot be read go, on all nodes, so that their phones register anew. */
+  /** Removes unreadable records on all nodes, so that their phones register anew. */
   private giveUpDamaged(writes: WriteSet): void {
     const { table } = this.store;
     this.givenUp.length = 0;
@@ -271,7 +271,7 @@ export class ClusterShard {
     return this.store.damagedRows ?? new Set();
   }
 
-  // --- what the stream tells
+  // --- messages of the stream
 
   private listen(): StreamSink {
     return {
@@ -306,7 +306,7 @@ export class ClusterShard {
     return this.isReady && this.press.sequence === sequence && this.press.equals(bytes, length);
   }
 
-  /** Takes in the next message; false where that cannot be. @param isFollowed it was told, and not published here */
+  /** Applies the next message; false: it cannot be applied. @param isFollowed the stream sent it, and this node did not publish it */
   private takeIn(sequence: number, bytes: Uint8Array, length: number, isFollowed: boolean): boolean {
     const { reader, ownership, followed, store } = this;
     const read = reader.read(bytes, length, sequence, !isFollowed);
@@ -320,7 +320,7 @@ export class ClusterShard {
       ownership.broke(`message ${sequence}: ${wrong}`, this.at);
       return false;
     }
-    // Before the log has it: a batch of changes that is not this message will never be one.
+    // Before the log has it: a batch of the feed that is not this message will never hold.
     this.feed?.follows(reader.kind === FRAME_BATCH, reader.change);
     const applied = reader.applied(sequence);
     const isPublished = !isFollowed || this.isPublished(sequence, bytes, length);
@@ -336,7 +336,7 @@ export class ClusterShard {
     return true;
   }
 
-  /** Why the frame in hand cannot follow upon what was taken in; null where it can. */
+  /** Reason why the current frame cannot follow the applied ones; null: it can. */
   private breaks(): string | null {
     const { reader, followed, store } = this;
     const wrong = breaksChain(reader, this.ownership.applied);
@@ -346,7 +346,7 @@ export class ClusterShard {
     return row < 0 ? null : `it contradicts row ${row}`;
   }
 
-  /** What was published holds, and is taken in. */
+  /** The published frame holds, and is applied. */
   private holds(kind: FrameKind): void {
     if (kind === FRAME_BATCH || kind === FRAME_PROOF) this.settledTo = this.handedOver;
     if (kind === FRAME_BATCH) for (const row of this.givenUp) this.damaged.delete(row);
@@ -356,7 +356,7 @@ export class ClusterShard {
     this.entries = 0;
   }
 
-  // --- what is decided
+  // --- effects of decisions
 
   private effects(): OwnershipEffects {
     const { stream, options } = this;
@@ -383,7 +383,7 @@ export class ClusterShard {
     stream.publish(id, press.bytes, press.length, sequence - 1);
   }
 
-  /** The frame of what is no batch. */
+  /** Makes a frame that is no batch. */
   private make(kind: FrameKind): void {
     const { table, shard } = this.options;
     const { epoch } = this.ownership.applied;
@@ -399,7 +399,7 @@ export class ClusterShard {
     this.entries = 0;
     this.isReady = false;
     this.publishedAt = 0;
-    if (this.handedOver === this.settledTo) return; // nobody waits for it
+    if (this.handedOver === this.settledTo) return; // no batch waits for it
     this.isLost = true;
     this.handedOver = this.settledTo;
   }

@@ -1,4 +1,4 @@
-// The location store of a shard in a cluster: what it shows is this node's log and table; what is committed goes through the stream.
+// The location store of a shard in a cluster: it shows this node's log and table, and commits through the stream.
 
 import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from '../location/location-store.ts';
 import type { LogStore } from '../location/log/log-store.ts';
@@ -10,7 +10,7 @@ export class ClusterStore implements LocationStore {
   private readonly inner: LogStore;
   private readonly cluster: ClusterShard;
 
-  /** @param inner taken over: closed with this */
+  /** @param inner owned by this store: closed with it */
   constructor(inner: LogStore, cluster: ClusterShard) {
     this.inner = inner;
     this.cluster = cluster;
@@ -57,7 +57,7 @@ export class ClusterStore implements LocationStore {
     if (this.cluster.settled() < position) throw new Error('the stream does not answer');
   }
 
-  /** Bindings end when the owner says so, on all nodes alike: a clock of one node shortens none. */
+  /** Does nothing: the owner alone ends bindings, on all nodes alike, so the clock of one node shortens none. */
   shorten(): void {}
 
   expire(now: number, budget: number, visitor: DueVisitor): void {

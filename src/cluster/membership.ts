@@ -1,30 +1,30 @@
-// Which nodes there are, and which of them is to claim a shard whose owner is gone: from beats alone. It decides when a claim is made,
-// never who owns a shard: that the stream does. Pure: time is an argument, and only passes: nobody sets it.
+// The nodes of the cluster, and the one that should claim a shard whose owner is gone: from beats alone. It decides the time of a claim, never the
+// owner of a shard: the stream decides that. Pure: monotonic time is an argument.
 
 import type { Beat } from './beat.ts';
 import { isOwner, ROLE_CLAIMING, ROLE_FOLLOWING } from './roles.ts';
 
 const FOLLOWERS: readonly number[] = [ROLE_FOLLOWING, ROLE_CLAIMING];
 
-/** A node that is this far ahead of the others' clocks claims nothing. */
+/** A node whose clock is this far ahead of the others' claims nothing. */
 const SKEW_MS_MAX = 5000;
-/** Between two nodes that are next in line. */
+/** Time between the turns of two nodes in line. */
 const STEP_MS = 500;
-/** A node that has not looked for so long has stood still itself: it cannot tell who was silent meanwhile. */
+/** A node that has not checked for so long has stood still itself: it cannot tell which nodes were silent meanwhile. */
 const STILL_MS = 1000;
-/** A connection to a node was reset: it is gone if it is silent for this long now. */
+/** After a reset of the connection to a node, the node is gone if it stays silent for this long. */
 const CUT_MS = 300;
 
 interface Known {
   beat: Beat;
   heardAt: number;
-  /** How far its clock was ahead of this node's, when that was heard. */
+  /** Its clock's lead over this node's, at its last beat. */
   aheadMs: number;
-  /** Its connection was reset, and it has not been heard since. */
+  /** Time at which its connection was reset, if no beat came since. */
   cutAt: number;
 }
 
-/** For those who look at the cluster. */
+/** State of a node, for status and metrics. */
 export interface NodeView {
   readonly beat: Beat;
   readonly isAlive: boolean;
@@ -42,11 +42,11 @@ export class Membership {
   private readonly node: number;
   private readonly silentMs: number;
   private readonly known = new Map<number, Known>();
-  /** By node, until a beat is heard. */
+  /** Leads of clocks by node, cached until the next beat. */
   private readonly skews = new Map<number, number>();
-  /** By shard: since when nobody owns it, as far as is known; 0: somebody does. */
+  /** By shard: time since which no known node owns it; 0: a node does. */
   private readonly vacantSince: Float64Array;
-  /** By shard: of the claim that this was about. */
+  /** By shard: epoch of the claim that this time is about. */
   private readonly vacantEpoch: Float64Array;
   private beganAt = 0;
   private lookedAt = 0;
@@ -59,7 +59,7 @@ export class Membership {
   }
 
   /**
-   * A beat, this node's own among them. One of an earlier life, or that comes late, is none.
+   * Takes a beat into account, this node's own included. A beat of an earlier life, or a late one, is ignored.
    * @param clock this node's clock, epoch ms, which may be set at any time
    */
   heard(beat: Beat, now: number, clock = now): void {
@@ -70,7 +70,7 @@ export class Membership {
     this.known.set(beat.node, { beat, heardAt: now, aheadMs: beat.clock - clock, cutAt: 0 });
   }
 
-  /** The connection to a node was reset: a process that died, perhaps. */
+  /** The connection to a node was reset: its process may have died. */
   cut(node: number, now: number): void {
     const known = this.known.get(node);
     if (known !== undefined && known.cutAt === 0) known.cutAt = now;
@@ -84,8 +84,10 @@ export class Membership {
   }
 
   /**
-   * Whether this node is to claim a shard now. To be asked again and again: it tells when a shard lost its owner.
-   * @param owner the node that has claimed it last, in which life and with which epoch, as this node's log says; 0: nobody
+   * Whether this node should claim a shard now. To be called regularly: the calls also measure since when a shard has no
+   * owner.
+   * @param owner the node that has claimed it last, as this node's log says; 0: none
+   * @param ownerLife its life @param epoch of that claim
    */
   mayClaim(shard: number, owner: number, ownerLife: number, epoch: number, now: number): boolean {
     this.look(now);
@@ -102,24 +104,24 @@ export class Membership {
     return this.skewMs <= SKEW_MS_MAX;
   }
 
-  /** How far this node's clock is ahead of the median of the others that it has ever heard, ms; 0 where there are none. */
+  /** Lead of this node's clock over the median of all other nodes heard so far, ms; 0: there are none. */
   get skewMs(): number {
     return this.skewOf(this.node);
   }
 
-  /** Whether a node may own a shard: it follows, has what the others have, and its clock is right. */
+  /** Whether a node may own a shard: it follows, is as far as the others, and its clock is right. */
   isReady(node: number, shard: number, now: number): boolean {
     const line = this.line(shard, now);
     const applied = (each: number) => this.known.get(each)?.beat.shards[shard].applied ?? -1;
     return line.includes(node) && (applied(node) >= 0 || applied(line[0]) < 0);
   }
 
-  /** To whom this node would hand a shard; 0: there is nobody. */
+  /** The node that would get a shard from this one; 0: there is none. */
   heir(shard: number, now: number): number {
     return this.line(shard, now).find((node) => node !== this.node) ?? 0;
   }
 
-  /** Of the nodes that own a shard or could, the one that is to while all live; 0: there is none. */
+  /** The home of a shard: of the nodes that own it or could, the one that should own it while all live; 0: there is none. */
   home(shard: number, now: number): number {
     const able = [...this.known.values()].filter(
       ({ beat }) => this.couldOwn(beat, now) && (isOwner(roleOf(beat, shard)) || this.isReady(beat.node, shard, now)),
@@ -127,14 +129,14 @@ export class Membership {
     return able.map(({ beat }) => beat.node).sort((a, b) => weight(shard, b) - weight(shard, a))[0] ?? 0;
   }
 
-  /** The newest claim of a shard that any node speaks of. */
+  /** The newest claim of a shard in any node's beats. */
   epochHeard(shard: number): number {
     let epoch = 0;
     for (const { beat } of this.known.values()) epoch = Math.max(epoch, beat.shards[shard]?.epoch ?? 0);
     return epoch;
   }
 
-  /** The node that says it owns a shard, by the newest claim that any speaks of; 0: none does, or it is gone. */
+  /** The node that owns a shard by its own beats, under the newest known claim; 0: none does, or it is gone. */
   ownerHeard(shard: number, now: number): number {
     const epoch = this.epochHeard(shard);
     for (const { beat } of this.known.values())
@@ -143,7 +145,7 @@ export class Membership {
     return 0;
   }
 
-  /** The last message of a shard's stream that any node is known to have: a stream that ends before it has lost some. */
+  /** The last message of a shard's stream that any node has: a stream that ends before it has lost messages. */
   sequenceHeard(shard: number): number {
     let sequence = 0;
     for (const { beat } of this.known.values()) sequence = Math.max(sequence, beat.shards[shard]?.applied ?? 0);
@@ -161,8 +163,8 @@ export class Membership {
   }
 
   /**
-   * How long nobody has owned the shard, ms; -1: somebody does. A node that lives and does not say that it is the owner may be about to say
-   * so: that counts from when it has gone on for as long as a silence.
+   * Time without an owner of the shard, ms; -1: it has one. A live node that does not report to be the owner may be about to: its time
+   * counts only after the length of a silence.
    */
   private vacantFor(shard: number, owner: number, ownerLife: number, epoch: number, now: number): number {
     const known = this.known.get(owner);
@@ -173,7 +175,7 @@ export class Membership {
     }
     if (this.vacantSince[shard] === 0 || this.vacantEpoch[shard] !== epoch) this.vacantSince[shard] = now;
     this.vacantEpoch[shard] = epoch;
-    // Whom the log names may have fallen silent long ago, or may only be about to be heard for the first time.
+    // The node that the log names may be silent for long, or its first beat may be about to come.
     const graceMs = known !== undefined && !isThere ? 0 : this.silentMs;
     return now - Math.max(this.vacantSince[shard], this.beganAt) - graceMs;
   }
@@ -205,7 +207,7 @@ export class Membership {
     return !draining && this.isAlive(node, now) && this.skewOf(node) <= SKEW_MS_MAX;
   }
 
-  /** How far a node's clock is ahead of the median of the others'. */
+  /** Lead of a node's clock over the median of the others'. */
   private skewOf(node: number): number {
     let skew = this.skews.get(node);
     if (skew === undefined) {
@@ -233,7 +235,7 @@ function isOlder(beat: Beat, than: Beat): boolean {
   return beat.life < than.life || (beat.life === than.life && beat.number <= than.number);
 }
 
-/** Rendezvous hashing: each shard has an order of nodes of its own, and whoever goes changes nothing in the order of the others. */
+/** Rendezvous hashing: each shard has its own order of nodes, and a node that leaves does not change the order of the others. */
 export function weight(shard: number, node: number): number {
   let hash = Math.imul(shard + 1, 0x9e3779b1) ^ Math.imul(node, 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);

@@ -1,4 +1,4 @@
-// What the main thread orders of a node, in shared memory: written by it, read by the cluster's thread.
+// Orders to a node, in shared memory: written by the main thread, read by the cluster's thread.
 
 const DRAINING = 0;
 const JOINED = 1;
@@ -15,7 +15,7 @@ export class OrderTable {
     this.words = new Int32Array(memory);
   }
 
-  /** The node is to own nothing, and claims nothing. */
+  /** The node must own no shard, and claims none. */
   get draining(): boolean {
     return Atomics.load(this.words, DRAINING) === 1;
   }
@@ -24,7 +24,7 @@ export class OrderTable {
     Atomics.store(this.words, DRAINING, draining ? 1 : 0);
   }
 
-  /** The node has been let into its cluster: it may speak with the other nodes, and say who it is. */
+  /** The node has joined its cluster: it may talk to the other nodes, and send beats. */
   get joined(): boolean {
     return Atomics.load(this.words, JOINED) === 1;
   }
@@ -33,7 +33,7 @@ export class OrderTable {
     Atomics.store(this.words, JOINED, 1);
   }
 
-  /** The node that is to have a shard; 0: none. An order is over once the shard is another's. @param isOwner whether this node still owns it */
+  /** The node that must get a shard; 0: none. The order ends once another node owns the shard. @param isOwner whether this node still owns it */
   handTo(shard: number, isOwner: boolean): number {
     if (!isOwner) Atomics.store(this.words, HAND_TO + shard, 0);
     return Atomics.load(this.words, HAND_TO + shard);

@@ -1,6 +1,6 @@
-// Who owns a shard, as one node sees it: follows the shard's stream, claims it when its owner is gone and it is this node's turn, writes
-// while it owns it, and learns from the stream alone that it does not any more (decisions/0115). Pure: what happened comes in, what to do
-// goes out, time is an argument. Frames are the caller's; here are sequences, epochs and nodes.
+// The ownership of a shard, as one node sees it: it follows the shard's stream, claims the shard when its owner is gone and it is this node's turn,
+// and writes while it owns the shard. Only the stream ends an ownership (decisions/0115). Pure: events come in, actions go out, time is an argument.
+// The caller has the frames; this class has sequences, epochs and nodes.
 
 import type { Applied } from '../location/log/control-entry.ts';
 import {
@@ -26,85 +26,85 @@ import {
 import { FRAME_BATCH, FRAME_CLAIM, FRAME_HANDOVER, FRAME_PROOF, type FrameKind } from './stream-frame.ts';
 
 export interface OwnershipEffects {
-  /** The frame of this kind is made, where it is not yet, sealed for the sequence and published behind the one before. */
+  /** Makes the frame of this kind, if it is not made yet, seals it for the sequence and publishes it after the one before. */
   publish(id: number, kind: FrameKind, sequence: number): void;
   read(id: number, sequence: number): void;
   bounds(id: number): void;
   follow(from: number): void;
   unfollow(): void;
   changeServer(): void;
-  /** The frame published stands at the sequence: it is to be taken in, and `tookIn` to be told. False: the log did not take it. */
+  /** The published frame is at the sequence: applies it, and calls `tookIn`. False: the log did not accept it. */
   takeInMine(sequence: number): boolean;
-  /** The frame published will never hold. */
+  /** The published frame will never hold. */
   lost(kind: FrameKind): void;
-  /** From here on this node writes. */
+  /** From now on this node writes. */
   tookOver(): void;
-  /** From here on it does not. */
+  /** From now on it does not. */
   gaveUp(why: string): void;
-  /** Something that an operator should know. */
+  /** Logs an event for operators. */
   tell(level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>): void;
 }
 
-/** What the rest of the node knows, at each tick. */
+/** Knowledge of the rest of the node, at each tick. */
 export interface Surroundings {
   /** The owner is gone, and it is this node's turn (membership.ts). */
   readonly mayClaim: boolean;
-  /** Nothing is wrong with this node that should keep it from owning anything: its clock. */
+  /** This node may own shards: its clock is right. */
   readonly isFit: boolean;
-  /** The node that is to have the shard; 0: none is. */
+  /** The node that must get the shard; 0: none. */
   readonly handTo: number;
-  /** The newest claim that any node speaks of. */
+  /** The newest claim in any node's beats. */
   readonly epochHeard: number;
-  /** The last message that any node is known to have taken in. */
+  /** The last message that any node has applied, by its beats. */
   readonly sequenceHeard: number;
 }
 
-/** An owner that is asked what must not be stale has had an acknowledgement within this time. */
+/** An owner answers requests that must not be stale only if it had an acknowledgement within this time. */
 const FRESH_MS = 2000;
-/** How soon the stream's bounds are asked for again: without an answer, and with one. */
+/** Time until the stream's bounds are requested again: without an answer, and with one. */
 const ANSWER_MS = 500;
 const BOUNDS_MS = 2000;
 const CLAIM_ASK_MS = 100;
-/** Where a server says that it cannot tell; and how many times that may be before another is asked. */
+/** The same after a failure; and the number of failures before another server is asked. */
 const FAILED_ASK_MS = 250;
 const FAILURES_MAX = 4;
-/** A log that did not take a frame is tried again this often, and for this time, before the shard is given up. */
+/** Interval of retries after a log did not accept a frame, and the time after which the shard is given up. */
 const DISK_RETRY_MS = 100;
 const DISK_MS = 1000;
-/** What is broken is tried again: a disk may have space again, a stream may be late, or have been made anew. */
+/** Interval of retries while broken: a disk may have space again, a stream may be late, or have been made anew. */
 const MEND_MS = 5000;
 
 export class Ownership {
   role: Role = ROLE_FOLLOWING;
-  /** What of the stream this node has taken in. */
+  /** Position of the stream that this node has applied. */
   applied: Applied;
   /** The stream's last sequence, as far as this node knows. */
   last = 0;
-  /** Why it was broken last, until it has gone on; or why it has to copy. */
+  /** Reason of the last break, until it follows again; or the reason to copy. */
   trouble = '';
   private readonly node: number;
   private readonly effects: OwnershipEffects;
   private publication: Publication | null = null;
   private kind: FrameKind = FRAME_BATCH;
   private ids = 0;
-  /** Messages passed over behind `applied`. */
+  /** Sequence of the last message that was applied or skipped. */
   private passed: number;
-  /** It follows; false until the stream's bounds are known. */
+  /** The node follows the stream; false until the stream's bounds are known. */
   private follows = false;
   private question = 0;
   private askedAt = Number.NEGATIVE_INFINITY;
-  /** Answers in a row that told nothing. */
+  /** Failed answers in a row. */
   private failures = 0;
-  /** Up to where it had followed when it asked: what came since is no matter of the answer. */
+  /** Followed position at the time of the request: later messages do not concern the answer. */
   private passedWhenAsked = 0;
   private readonly shortness = new Shortness();
-  /** Up to where it had followed when it was behind last; -1: it was not. */
+  /** Followed position when it was behind last; -1: it was not behind. */
   private behindAt = -1;
   private ackedAt = Number.NEGATIVE_INFINITY;
-  /** Of a claim: what must have been taken in before; -1: it is asked for. */
+  /** Sequence that must be applied before a claim; -1: it is being requested. */
   private target = -1;
   private invited = false;
-  /** Since when the log does not take a frame that holds; 0: it does. */
+  /** Time since which the log does not accept a frame that holds; 0: it does. */
   private stuckSince = 0;
   private stuckAt = 0;
   private mendAt = 0;
@@ -118,22 +118,22 @@ export class Ownership {
     this.effects = effects;
   }
 
-  /** Everything up to here has been taken in or passed over. */
+  /** All messages up to this one have been applied or skipped. */
   get sequence(): number {
     return this.passed;
   }
 
-  /** Whether what changes bindings may be decided here, now. */
+  /** Whether this node may now decide requests that change bindings. */
   get decides(): boolean {
     return this.role === ROLE_OWNING && this.publication === null && this.stuckSince === 0;
   }
 
-  /** Since when an owner waits for its stream, epoch ms; 0: it does not. */
+  /** Time since which an owner waits for its stream, epoch ms; 0: it does not. */
   get stalledSince(): number {
     return this.role === ROLE_OWNING && this.publication !== null ? this.publication.since : 0;
   }
 
-  /** Whether an acknowledgement is so young that nobody else can have written for long. */
+  /** Whether the last acknowledgement is so recent that no other node can have written for long. */
   isFresh(now: number): boolean {
     return now - this.ackedAt <= FRESH_MS && now >= this.ackedAt;
   }
@@ -178,7 +178,7 @@ export class Ownership {
     return Math.max(0, this.askedAt + everyMs - now);
   }
 
-  // --- what the stream says
+  // --- events of the stream
 
   acknowledged(id: number, sequence: number, now: number): void {
     if (this.publication !== null) this.fate(this.publication.acknowledged(id, sequence), now);
@@ -209,7 +209,7 @@ export class Ownership {
     this.failures = 0;
     this.last = Math.max(last, this.passed);
     if (last === this.passed) this.trouble = '';
-    // What another node has taken in stood in the stream: where that ends before, its leader is late, or it has lost something.
+    // A message that another node has applied was in the stream: a stream that ends before it has a late leader, or has lost messages.
     const claimsShort = this.role === ROLE_CLAIMING && this.target < 0 && last < this.sequenceHeard;
     if (last < this.passedWhenAsked || claimsShort) return this.streamIsShort(now);
     this.shortness.end();
@@ -223,13 +223,13 @@ export class Ownership {
     if (this.role === ROLE_CLAIMING && this.target < 0) this.target = last;
   }
 
-  /** What to do with a message that is told: take it in, leave it, or follow anew since some are missing. */
+  /** What to do with a message from the stream: apply it, ignore it, or follow anew since messages are missing. */
   expects(sequence: number): 'next' | 'known' | 'gap' {
     if (!this.follows || sequence <= this.passed) return 'known';
     return sequence === this.passed + 1 ? 'next' : 'gap';
   }
 
-  /** Messages are missing before the one told. */
+  /** Messages before the received one are missing. */
   gap(): void {
     this.follows = false; // the stream's bounds say whether they can be had
     this.target = -1;
@@ -237,7 +237,7 @@ export class Ownership {
     this.askedAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** The next message is nobody's: all nodes pass it over. */
+  /** The next message is no node's: all nodes skip it. */
   passedOver(sequence: number): void {
     this.passed = sequence;
     this.last = Math.max(this.last, sequence);
@@ -245,9 +245,9 @@ export class Ownership {
   }
 
   /**
-   * The next message has been taken in.
+   * The next message has been applied.
    * @param heir of a handover
-   * @param isPublished it is the one that this node has published
+   * @param isPublished this node has published the message
    */
   tookIn(applied: Applied, kind: FrameKind, heir: number, isPublished: boolean): void {
     this.applied = applied;
@@ -265,12 +265,12 @@ export class Ownership {
     this.role = ROLE_FOLLOWING; // somebody writes: there is an owner
   }
 
-  /** A frame that nobody may follow upon, or one that this node's log did not take. */
+  /** A frame that no node may apply, or one that this node's log did not accept. */
   broke(why: string, now: number): void {
     this.stop(why, now);
   }
 
-  /** Records of this node's own log are damaged: it needs those of another. */
+  /** Records of this node's own log are damaged: it needs those of another node. */
   mustCopy(why: string): void {
     if (this.role === ROLE_COPYING) return;
     this.leave(why);
@@ -294,7 +294,7 @@ export class Ownership {
     this.askBounds(now, 0);
   }
 
-  /** Everything that a claim follows upon has been taken in. */
+  /** All messages before a claim have been applied. */
   private get isCurrent(): boolean {
     return this.target >= 0 && this.passed >= this.target;
   }
@@ -307,7 +307,7 @@ export class Ownership {
     }
     if (this.isCurrent) return this.begin(FRAME_CLAIM, now);
     if (this.question > 0 || this.target < 0) this.askBounds(now, CLAIM_ASK_MS);
-    else if (now - this.askedAt >= BOUNDS_MS) this.gap(); // what is to be followed does not come
+    else if (now - this.askedAt >= BOUNDS_MS) this.gap(); // the expected messages do not come
   }
 
   private handOver(now: number): void {
@@ -336,7 +336,7 @@ export class Ownership {
     this.becomeFollower('another node has written to the stream');
   }
 
-  /** The publication holds. @param since when it was published: at that time, and perhaps not since, nobody else had written */
+  /** The publication holds. @param since time of its publication: until then no other node had written, but perhaps one has since */
   private held(since: number): void {
     const { kind } = this;
     this.ackedAt = since;
@@ -367,7 +367,7 @@ export class Ownership {
     else this.stuckSince = 0;
   }
 
-  // --- what goes wrong
+  // --- failures
 
   private becomeFollower(why: string): void {
     this.leave(why);
@@ -387,7 +387,7 @@ export class Ownership {
     if (this.shortness.seen(now)) this.isShort(now);
   }
 
-  /** What was acknowledged is not in the stream any more. It is asked again: a leader may have been late. */
+  /** An acknowledged message is missing in the stream. The stream is asked again: its leader may be late. */
   private isShort(now: number): void {
     this.stop('the stream has lost what it had acknowledged', now);
   }
@@ -404,7 +404,7 @@ export class Ownership {
       this.effects.tell('error', 'the shard does not follow its stream', { reason: why, sequence: this.passed });
   }
 
-  /** Whatever it was, it is not the owner any more, nor about to be. */
+  /** Ends the ownership, or the attempt to get it. */
   private leave(why: string): void {
     const wasOwner = this.role === ROLE_OWNING || this.role === ROLE_LEAVING;
     if (this.publication !== null) {

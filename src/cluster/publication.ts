@@ -1,33 +1,33 @@
-// The fate of one frame that is published: tried until it is known whether it stands in the stream. A time-out is never taken for a no
-// (decisions/0115). Pure: what happened comes in, what to do goes out, time is an argument.
+// The fate of one published frame: tried until it is known whether the stream has it. A time-out never counts as a refusal (decisions/0115). Pure:
+// events come in, actions go out, time is an argument.
 
-/** Its fate is not known yet. */
+/** Its fate is unknown yet. */
 export const FATE_OPEN = 0;
-/** It stands in the stream, at `sequence`. */
+/** It is in the stream, at `sequence`. */
 export const FATE_HELD = 1;
-/** Another node's frame stands there, so that it never will; or nobody can say. */
+/** Another node's frame has its sequence, so it will never hold; or its fate cannot be known. */
 export const FATE_LOST = 2;
-/** What stands there is nobody's: it is published for the next sequence. */
+/** A stranger's message has its sequence: it is published for the next sequence. */
 export const FATE_PASSED = 3;
-/** For two seconds the stream has been shorter than what was acknowledged. */
+/** For two seconds the stream has ended before an acknowledged message. */
 export const FATE_STREAM_SHORT = 4;
 /** The engine has broken its promise. */
 export const FATE_BROKEN = 5;
 
-/** Who wrote the message found. */
+/** Writer of the message found. */
 export type Writer = 'mine' | 'another' | 'stranger';
 
-/** So often the message that refused it is asked for and not there, before that is given up. */
+/** Requests for the message that refused it, without finding it, before the publication gives up. */
 const MISSED_MAX = 10;
 const SHORT_MS = 2000;
 const SHORT_ANSWERS = 4;
 
-/** Whether a stream has become shorter than it was: a leader that is late says so, too, but not for long. */
+/** Whether a stream has become shorter: a late leader reports that, too, but not for long. */
 export class Shortness {
   private since = 0;
   private answers = 0;
 
-  /** It was short, once more; true: for so long that it is. */
+  /** Notes that the stream was short again; true: it has been for so long that it must be. */
   seen(now: number): boolean {
     if (this.answers++ === 0) this.since = now;
     return this.answers >= SHORT_ANSWERS && now - this.since >= SHORT_MS;
@@ -39,32 +39,32 @@ export class Shortness {
 }
 
 export interface PublicationEffects {
-  /** Seals the frame for the sequence and publishes it behind the one before. */
+  /** Seals the frame for the sequence and publishes it after the one before. */
   publish(id: number, sequence: number): void;
   read(id: number, sequence: number): void;
   changeServer(): void;
 }
 
-/** Without an outcome it is tried again, at another server. */
+/** Time without an outcome until the next attempt, at another server. */
 const ATTEMPT_MS = 500;
 const RETRY_MS = 100;
-/** A server that says for so long that it cannot tell may be cut off from the others. */
+/** A server that reports failures for so long may be cut off from the others. */
 const FAILING_MS = 1000;
 
 export class Publication {
   sequence: number;
-  /** When it was published first. */
+  /** Time of the first publication. */
   readonly since: number;
   private readonly effects: PublicationEffects;
   private readonly nextId: () => number;
-  /** Of its attempts for this sequence. */
+  /** Id of its attempts for this sequence. */
   private id = 0;
-  /** Of the question what stands there; 0: none is asked. */
+  /** Id of the request for the message at this sequence; 0: none is open. */
   private question = 0;
   private triedAt = 0;
-  /** When to try again; 0: an outcome is awaited. */
+  /** Time of the next attempt; 0: an outcome is awaited. */
   private retryAt = 0;
-  /** Since when it has heard of nothing but failures; 0: it has not. */
+  /** Time since which all outcomes were failures; 0: not so. */
   private failingSince = 0;
   private readonly shortness = new Shortness();
   private missed = 0;
@@ -83,13 +83,13 @@ export class Publication {
     return sequence === this.sequence ? FATE_HELD : FATE_BROKEN;
   }
 
-  /** @param last sequence, -1 where it is not known */
+  /** @param last last sequence of the stream, -1: unknown */
   refused(id: number, last: number, now: number): number {
     if (id !== this.id) return FATE_OPEN;
     this.failingSince = 0;
     if (last < 0 || last >= this.sequence) this.ask(now);
     else if (last === this.sequence - 1)
-      this.retryLater(now); // what was in flight, or a moment ago
+      this.retryLater(now); // a message in flight, or from a moment ago
     else return this.short(now);
     return FATE_OPEN;
   }
@@ -115,7 +115,7 @@ export class Publication {
     return FATE_PASSED;
   }
 
-  /** It is not there: it was not yet, or is not any more. Then what stands there cannot be known by asking. */
+  /** The message is missing: not stored yet, or dropped already. In the latter case no request can find it. */
   missing(id: number, now: number): number {
     if (id !== this.question) return FATE_OPEN;
     this.failingSince = 0;

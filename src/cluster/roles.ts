@@ -1,6 +1,6 @@
-// What a node is to a shard; numbers, since they stand in shared memory and in beats.
+// Roles of a node in a shard; numbers, since shared memory and beats contain them.
 
-/** Its log does not reach what the stream has: it needs another node's. */
+/** The stream no longer has the messages after its log: it needs another node's files. */
 export const ROLE_COPYING = 1;
 export const ROLE_FOLLOWING = 2;
 /** It is about to take over. */
@@ -10,7 +10,7 @@ export const ROLE_OWNING = 4;
 export const ROLE_STALLED = 5;
 /** The owner, which hands over. */
 export const ROLE_LEAVING = 6;
-/** It follows no more: something is wrong that it must not follow. */
+/** It no longer follows: the stream has a frame that it must not apply, or its log did not accept one. */
 export const ROLE_BROKEN = 7;
 export type Role = 1 | 2 | 3 | 4 | 5 | 6 | 7;
 

@@ -1,5 +1,5 @@
-// What the threads of a node tell each other of its shards, in shared memory: a shard's thread what it is to its shard and who owns it, the
-// cluster's thread what the shard is to do. Each word has one writer; a number is eight aligned bytes.
+// State of a node's shards in shared memory, for its threads: a shard's thread writes the node's role and the owner, the cluster's thread writes the
+// tasks of the shard. Each word has one writer; a number is eight aligned bytes.
 
 import type { Surroundings } from './ownership.ts';
 import { isOwner } from './roles.ts';
@@ -19,17 +19,17 @@ const EPOCH_HEARD = 10;
 const IS_FIT = 11;
 const SEQUENCE_HEARD = 12;
 const OWNER_HEARD = 13;
-// By the shard's thread again: when it was level with its stream last, by the monotonic clock; counts, and how long acknowledgements took.
+// By the shard's thread again: the last time it was level with its stream, by the monotonic clock; counts, and durations of acknowledgements.
 const LEVEL_AT = 14;
 const COUNTS = 16;
 const ACK_SUM_MS = 21;
 const ACKS = 22;
 const NUMBERS = 32; // four cache lines
 
-/** What is counted of a shard since its node started, in this order. */
+/** Counters of a shard since its node started, in this order. */
 export const SHARD_COUNTS = ['claims', 'fenced', 'unknown_outcomes', 'strangers', 'stalled_ms'] as const;
 export type ShardCount = (typeof SHARD_COUNTS)[number];
-/** Upper bounds of the times that acknowledgements took, ms. */
+/** Upper bounds of the durations of acknowledgements, ms. */
 export const ACK_BOUNDS_MS = [1, 2, 5, 10, 20, 50, 100, 500] as const;
 
 export class ShardTable {
@@ -56,14 +56,14 @@ export class ShardTable {
     return isOwner(this.role(shard));
   }
 
-  /** The node that has claimed it last, as this node's log says; 0: nobody. */
+  /** The node that has claimed it last, as this node's log says; 0: none. */
   owner(shard: number): number {
     return this.numbers[shard * NUMBERS + OWNER];
   }
 
   /**
-   * Who owns it, by the newest that is known, and where requests go: a node that lacks the newest of the stream, as one whose disk is full
-   * does, goes by what the others say. 0: nobody.
+   * The owner by the newest known claim, which gets the requests: a node that lacks the newest messages of the stream, such as one with a
+   * full disk, uses the beats of the others. 0: none.
    */
   route(shard: number): number {
     const at = shard * NUMBERS;
@@ -91,13 +91,13 @@ export class ShardTable {
     return this.numbers[shard * NUMBERS + APPLIED];
   }
 
-  /** Messages of the stream that are known of and not taken in yet. */
+  /** Known messages of the stream that are not applied yet. */
   behind(shard: number): number {
     const at = shard * NUMBERS;
     return Math.max(0, this.numbers[at + LAST] - Math.max(0, this.numbers[at + APPLIED]));
   }
 
-  /** When the owner wrote what was taken in last, epoch ms by its clock. */
+  /** Time at which the owner wrote the last applied frame, epoch ms by its clock. */
   writtenAt(shard: number): number {
     return this.numbers[shard * NUMBERS + WRITTEN_AT];
   }
@@ -109,7 +109,7 @@ export class ShardTable {
     this.numbers[at + WRITTEN_AT] = writtenAt;
   }
 
-  /** By the cluster's thread: the node that says it owns the shard, by the newest claim that is known; 0: none does. */
+  /** By the cluster's thread: the node that owns the shard by its own beats, under the newest known claim; 0: none does. */
   setOwnerHeard(shard: number, node: number): void {
     this.numbers[shard * NUMBERS + OWNER_HEARD] = node;
   }
@@ -131,7 +131,7 @@ export class ShardTable {
     return this.numbers[shard * NUMBERS + COUNTS + SHARD_COUNTS.indexOf(count)];
   }
 
-  /** A frame of this node was acknowledged after so many ms. */
+  /** Counts an acknowledgement of this node's frame after `ms`. */
   acknowledged(shard: number, ms: number): void {
     const at = shard * NUMBERS;
     let bucket = 0;
@@ -140,7 +140,7 @@ export class ShardTable {
     this.numbers[at + ACK_SUM_MS] += ms;
   }
 
-  /** How many took how long: one more than bounds; and the sum, ms. */
+  /** Counts of acknowledgements by duration, one more than bounds; and the sum of durations, ms. */
   acks(shard: number): { readonly counts: Float64Array; readonly sumMs: number } {
     const at = shard * NUMBERS;
     const counts = this.numbers.slice(at + ACKS, at + ACKS + ACK_BOUNDS_MS.length + 1);
@@ -159,7 +159,7 @@ export class ShardTable {
     };
   }
 
-  /** Returns whether anything has changed that the shard's thread is to be woken for. */
+  /** Returns whether the change must wake the shard's thread. */
   setSurroundings(shard: number, { mayClaim, isFit, handTo, epochHeard, sequenceHeard }: Surroundings): boolean {
     this.numbers[shard * NUMBERS + SEQUENCE_HEARD] = sequenceHeard;
     const words = [mayClaim ? 1 : 0, handTo, epochHeard, isFit ? 1 : 0];

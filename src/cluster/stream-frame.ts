@@ -1,5 +1,5 @@
-// A message of a shard's stream: a frame of the log's layout whose address is its sequence, with a head that says who writes it and what
-// it follows upon, and a code that proves it (decisions/0115). Written by FramePress, read by FrameReader.
+// A message of a shard's stream: a frame of the log's layout whose address is its sequence. Its head names its writer and the frame before, and a
+// code proves it (decisions/0115). Written by FramePress, read by FrameReader.
 
 import {
   type Applied,
@@ -27,11 +27,11 @@ import {
 } from '../location/log/log-frame.ts';
 import { MAC_BYTES, type StreamMac } from './stream-mac.ts';
 
-/** What a frame is for. */
+/** Kinds of frames. */
 export const FRAME_BATCH = 1;
-/** From here on its node is the owner. */
+/** From this frame on its node is the owner. */
 export const FRAME_CLAIM = 2;
-/** Nothing: that it stands there proves that its node is the owner still. */
+/** No entries: its place in the stream proves that its node is still the owner. */
 export const FRAME_PROOF = 3;
 /** The owner has stopped writing. */
 export const FRAME_HANDOVER = 4;
@@ -40,20 +40,20 @@ export type FrameKind = typeof FRAME_BATCH | typeof FRAME_CLAIM | typeof FRAME_P
 /** Format of frames that this program writes; a node reads frames up to its own level. */
 const FRAME_LEVEL = 1;
 
-/** What is in each head, and the words of a head with nothing else. */
+/** Words in the content of every head, and the words of a head with this content alone. */
 const HEAD_CONTENT = 4;
 const HEAD_WORDS = HEAD_CONTENT + 4;
 
 /** Addresses are multiples of 8. */
 const ADDRESS_PER_SEQUENCE = 8;
 
-/** Builds the frame that is to be published, and seals it for the sequence where it is expected to stand. */
+/** Builds a frame to publish, and seals it for its expected sequence. */
 export class FramePress {
   readonly frame = new FrameWriter();
   /** The message: bytes[0, length). */
   bytes = new Uint8Array(1 << 12);
   length = 0;
-  /** The sequence that it is sealed for; 0: none. */
+  /** The sequence of its seal; 0: none. */
   sequence = 0;
   private readonly mac: StreamMac;
   private time = 0;
@@ -63,9 +63,9 @@ export class FramePress {
   }
 
   /**
-   * Begins a frame of a node that follows upon what was applied; entries follow.
-   * @param epoch of the claim that it is written under
-   * @param change the newest number that its node has given to a change, or heard of; 0 where it keeps none
+   * Begins a frame of a node, the next after the applied one; entries follow.
+   * @param epoch of the claim in force
+   * @param change the newest number of a change that its node has given or received; 0: it keeps no changes
    */
   start({ sum }: Applied, epoch: number, node: number, life: number, now: number, change = 0): void {
     this.sequence = 0;
@@ -82,7 +82,7 @@ export class FramePress {
     this.frame.control(CONTROL_HANDOVER, [node]);
   }
 
-  /** Makes the message of it. Sealing for another sequence is allowed as long as nothing was stored at the one before. */
+  /** Makes the message. It may be sealed for another sequence while no server has stored it at the one before. */
   seal(sequence: number): void {
     if (this.sequence === sequence) return;
     const { frame } = this;
@@ -103,11 +103,11 @@ export class FramePress {
   }
 }
 
-/** A frame that some node with the secret has written for this place; what is wrong with it otherwise. */
+/** A frame that a node with the secret has written for this sequence; the other results name the fault. */
 export const READ_SOUND = 0;
-/** No node has: the message is passed over, by all alike. */
+/** No node has written it: all nodes skip the message. */
 export const READ_STRANGE = 1;
-/** One has, and it is damaged, or of a later program. */
+/** A node has written it, and it is damaged, or of a later program. */
 const READ_UNSOUND = 2;
 
 export class FrameReader {
@@ -119,13 +119,13 @@ export class FrameReader {
   previous = 0;
   sum = 0;
   time = 0;
-  /** The newest number of a change that its node knew of; 0: it keeps none. */
+  /** The newest number of a change that its node knew; 0: it keeps no changes. */
   change = 0;
-  /** Whom a handover asks to claim. */
+  /** The node that a handover asks to claim. */
   heir = 0;
-  /** Of a claim: the format of the frames that follow. */
+  /** Of a claim: the format of the frames after it. */
   level = 0;
-  /** Without the code. */
+  /** Length without the code. */
   length = 0;
   bytes = new Uint8Array(new ArrayBuffer(1 << 12));
   words = new Uint32Array(this.bytes.buffer);
@@ -135,7 +135,7 @@ export class FrameReader {
     this.mac = mac;
   }
 
-  /** Reads the message at a sequence: READ_*. @param isOwn this node has made it, so that its code is not looked at */
+  /** Reads the message at a sequence: READ_*. @param isOwn this node has made it, so its code is not checked */
   read(message: Uint8Array, size: number, sequence: number, isOwn = false): number {
     const length = size - MAC_BYTES;
     if (length < FRAME_HEADER_BYTES || (length & 7) !== 0) return READ_STRANGE;
@@ -145,12 +145,12 @@ export class FrameReader {
     this.length = length;
     const { bytes, words } = this;
     const found = frameLength(bytes, words, 0, length >> 2, sequence * ADDRESS_PER_SEQUENCE);
-    // A node's own message, published again by somebody else: its sequence is another, so that nobody takes it.
+    // A node's own message that a stranger published again: its sequence is another, so no node applies it.
     if (found === NO_FRAME) return this.isOfAnotherSequence(sequence) ? READ_STRANGE : READ_UNSOUND;
     return found === length && this.takeHead() ? READ_SOUND : READ_UNSOUND;
   }
 
-  /** What of the stream is applied once this frame at a sequence is. */
+  /** Applied position of the stream after this frame at a sequence. */
   applied(sequence: number): Applied {
     const { epoch, node, life, sum, time } = this;
     return { sequence, epoch, node, life, sum, time };

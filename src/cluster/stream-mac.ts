@@ -1,5 +1,5 @@
-// Proves that a message of a stream was written by a node that has the cluster's secret: whoever else may publish to its subject, and to
-// the log of one shard no message of another's.
+// Proves that a node with the cluster's secret wrote a message of a stream, for this shard: others may publish to its subject, also copies of another
+// shard's messages.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
@@ -15,12 +15,12 @@ export class StreamMac {
     this.scope = Uint8Array.of(shard, shard >>> 8);
   }
 
-  /** Writes the code over bytes[0, length) behind them. */
+  /** Writes the code over bytes[0, length) after them. */
   seal(bytes: Uint8Array, length: number): void {
     bytes.set(this.code(bytes, length), length);
   }
 
-  /** Whether it stands behind bytes[0, length). */
+  /** Whether the right code is after bytes[0, length). */
   isRight(bytes: Uint8Array, length: number): boolean {
     return timingSafeEqual(this.code(bytes, length), bytes.subarray(length, length + MAC_BYTES));
   }

@@ -1,4 +1,4 @@
-// What the streams of a cluster and their subjects are called.
+// Names of the streams of a cluster and of their subjects.
 
 /** @param shard its number, or META */
 export function streamName(cluster: string, shard: number | 'META'): string {

@@ -1,31 +1,31 @@
-// What a shard asks of its stream: an ordered log on several machines that takes a message only behind a given one. NATS JetStream
-// implements it (threads/cluster), and a model for the simulation (test/simulation/cluster).
+// Contract of a shard's stream: an ordered log on several machines that accepts a message only after a given one. NATS JetStream implements it
+// (threads/cluster), and so does a model for the simulation (test/simulation/cluster).
 
-/** One shard's stream, as its thread has it. Nothing throws or waits but `wait`; what has come is handed over by `poll`. */
+/** One shard's stream, for its thread. No method throws, and only `wait` waits; `poll` delivers what has arrived. */
 export interface Stream {
-  /** Whether a server can be asked now. */
+  /** Whether a server is connected now. */
   readonly connected: boolean;
-  /** Of the longest message that it takes. */
+  /** Bytes of the longest message that it accepts. */
   readonly bytesMax: number;
   /**
-   * Publishes bytes[0, length), which are copied, where the last sequence is `expected`. Its outcome is told with this id: acknowledged,
-   * refused, failed, or never. The same id may be published again, with the same bytes.
+   * Publishes bytes[0, length), which are copied, if the last sequence is `expected`. The outcome comes with this id: acknowledged,
+   * refused, failed, or none. The same id may be published again, with the same bytes.
    */
   publish(id: number, bytes: Uint8Array, length: number, expected: number): void;
   /** Asks the stream's leader, no replica, for a message: found, missing or failed. */
   read(id: number, sequence: number): void;
   /** Asks the stream's leader for its first and last sequence: bounds or failed. */
   bounds(id: number): void;
-  /** Messages from a sequence on are told, in order and each once: on until the next `follow` or `unfollow`. */
+  /** Delivers messages from a sequence on, in order and each once, until the next `follow` or `unfollow`. */
   follow(from: number): void;
   unfollow(): void;
-  /** The server does not answer: another one is asked from here on. What was followed is followed there. */
+  /** The server does not answer: uses another one from now on, which also delivers the followed messages. */
   changeServer(): void;
-  /** Hands over what has come, oldest first; returns how much that was. */
+  /** Delivers all that has arrived, oldest first; returns the number of events. */
   poll(sink: StreamSink, now: number): number;
-  /** Waits until something has come, or so many ms; returns how many it waited. */
+  /** Waits until something has arrived, for `ms` at most; returns the ms waited. */
   wait(ms: number): number;
-  /** Milliseconds until it has to do something by itself, in `poll`; -1 for nothing. */
+  /** Milliseconds until it has work of its own in `poll`; -1: none. */
   msToNext(now: number): number;
   close(): void;
 }
@@ -33,13 +33,13 @@ export interface Stream {
 /** Bytes are valid during the call alone, and may lie at any offset. */
 export interface StreamSink {
   acknowledged(id: number, sequence: number): void;
-  /** Not stored: the last sequence is another. @param last which; -1 where the server did not tell */
+  /** Not stored: the last sequence is another. @param last that sequence; -1: the server did not name it */
   refused(id: number, last: number): void;
-  /** It is not known whether anything was stored. */
+  /** It is unknown whether the message was stored. */
   failed(id: number, reason: string): void;
   found(id: number, sequence: number, bytes: Uint8Array, length: number): void;
   missing(id: number, sequence: number): void;
-  /** Of an empty stream, `first` is `last` + 1. */
+  /** Bounds of the stream; if it is empty, `first` is `last` + 1. */
   bounds(id: number, first: number, last: number): void;
   message(sequence: number, bytes: Uint8Array, length: number): void;
 }

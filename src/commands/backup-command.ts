@@ -1,4 +1,4 @@
-// `aorta backup` and `aorta restore`: what they print and the codes they exit with. How a copy is made, backup.ts knows.
+// `aorta backup` and `aorta restore`: their output and exit codes. backup.ts makes the copies.
 
 import type { Command } from 'commander';
 import { errorText } from '../server/process/file-fault.ts';

@@ -1,4 +1,4 @@
-// `aorta bench`: its verbs and flags. What `parse` does is parse-comparison.ts.
+// `aorta bench`: its verbs and flags. parse-comparison.ts runs `parse`.
 
 import type { Command } from 'commander';
 import { later } from './terminal/command-action.ts';

@@ -1,4 +1,4 @@
-// `aorta cert`: certificates for a first try. What one looks like inside is self-signed.ts.
+// `aorta cert`: certificates for a first try. self-signed.ts makes them.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';

@@ -1,4 +1,4 @@
-// `aorta completion SHELL`: a script that completes commands, verbs and options, made from the commands there are.
+// `aorta completion SHELL`: a script that completes commands, verbs and options, made from the present commands.
 
 import type { Command } from 'commander';
 import { print } from '../server/process/terminal.ts';
@@ -27,7 +27,7 @@ export function addCompletionCommand(root: Command): void {
     );
 }
 
-/** What may stand behind a command's words: `''` is the root, `ul dump` one of two words. */
+/** Completions after a command's words: `''` is the root, `ul dump` a command of two words. */
 type Words = ReadonlyMap<string, readonly string[]>;
 
 function wordsOf(command: Command, at = '', words = new Map<string, string[]>()): Words {
@@ -39,7 +39,7 @@ function wordsOf(command: Command, at = '', words = new Map<string, string[]>())
 
 const SCRIPTS: Readonly<Record<string, (words: Words) => string>> = { bash, zsh, fish };
 
-/** What may stand behind `at`, as a variable `list`; behind words that are none of ours, what may stand behind the first. */
+/** Completions after `at`, as a variable `list`; after unknown words, those after the first word. */
 function choice(words: Words): string {
   const cases = [...words].map(([at, list]) => `    '${at}') list='${list.join(' ')}' ;;\n`).join('');
   return `  case "$at" in
@@ -62,7 +62,7 @@ complete -F _aorta aorta
 `;
 }
 
-/** As a file of fpath, where the first completion runs it, or sourced. */
+/** For use as a file of fpath, where the first completion runs it, or sourced. */
 function zsh(words: Words): string {
   return `#compdef aorta
 _aorta() {

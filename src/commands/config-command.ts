@@ -44,7 +44,7 @@ export function addConfigCommands(root: Command): void {
     .action(reported(drain));
 }
 
-/** Root reads what the server's own user can: the owner of the data directory. */
+/** Root reads only files that the server's own user can read: the owner of the data directory. */
 async function check(file: string): Promise<void> {
   const { data } = await createConfigOf(file);
   const { actAsOwner } = await import('../server/data/owner.ts');
@@ -79,7 +79,7 @@ async function show(file: string | undefined, options: ShowOptions): Promise<voi
   print(options.json ? `${JSON.stringify(values, null, 2)}\n` : stringify(values));
 }
 
-/** Each value with its reason behind it, as a comment. */
+/** Prints each value with its source as a comment. */
 async function showDomain(
   values: object,
   domain: string,

@@ -1,4 +1,4 @@
-// `aorta location export`: a running server's bindings as rows for Kamailio or OpenSIPS. The content of a row is location-export's.
+// `aorta location export`: a running server's bindings as rows for Kamailio or OpenSIPS. location-export makes the rows.
 
 import type { Command } from 'commander';
 import { showProgress } from '../server/process/progress.ts';

@@ -1,4 +1,4 @@
-// `aorta location`: its verbs and flags. What import does is location-intake.ts, the way back export-command's.
+// `aorta location`: its verbs and flags. location-intake.ts runs import, export-command the reverse.
 
 import type { Command } from 'commander';
 import { addExportCommand } from './export-command.ts';

@@ -1,4 +1,4 @@
-// The command line: every command, each of which loads what it does only when it runs.
+// The command line: every command, each of which loads its code only when it runs.
 
 import { Command } from 'commander';
 import { packageVersion } from '../server/process/package-version.ts';
@@ -55,7 +55,7 @@ export async function program(words: readonly string[]): Promise<Command> {
   return root;
 }
 
-/** A command in its group's help: its name and what it cannot do without. */
+/** A command in its group's help: its name and its required arguments. */
 function shortTerm(command: Command): string {
   const needed = command.registeredArguments
     .filter(({ required }) => required)

@@ -1,5 +1,5 @@
-// A self-signed certificate for a first try (X.509 v3, ECDSA P-256), written down in DER by hand: Node makes keys and signs,
-// but makes no certificates. Names, dates and files come in as arguments.
+// A self-signed certificate for a first try (X.509 v3, ECDSA P-256), encoded in DER here: Node makes keys and signatures,
+// but no certificates. Names, dates and files come in as arguments.
 
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -20,7 +20,7 @@ const UTF8 = 0x0c;
 const UTC_TIME = 0x17;
 const GENERALIZED_TIME = 0x18;
 const CONTEXT = 0xa0;
-// Of a GeneralName.
+// Tags of a GeneralName.
 const NAME_DNS = 0x82;
 const NAME_URI = 0x86;
 const NAME_IP = 0x87;
@@ -36,8 +36,8 @@ const CLIENT_AUTH = '06082b06010505070302';
 const TRUE = '0101ff';
 
 /**
- * @param names domains and IP addresses, the first of which is the subject; each domain also as the SIP identity it is
- * (RFC 5922 §7.1)
+ * @param names domains and IP addresses, the first of which is the subject; each domain is also added as a SIP identity (RFC
+ * 5922 §7.1)
  */
 export function selfSigned(names: readonly string[], from: Date, days: number): SelfSigned {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

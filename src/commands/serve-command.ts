@@ -1,5 +1,5 @@
-// `aorta serve`: flags → configuration → server. Its flags are serve-flags.ts's, which loads the configuration's rows: only for
-// those who run this command or complete its words.
+// `aorta serve`: flags → configuration → server. serve-flags.ts has its flags, and loads the configuration's rows only for this
+// command and for completion.
 
 import type { Command } from 'commander';
 import { environmentSource } from './terminal/data-directory.ts';

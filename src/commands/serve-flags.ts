@@ -1,4 +1,4 @@
-// Flags of `aorta serve` that stand for a key of the configuration: made from its rows.
+// Flags of `aorta serve` that set a key of the configuration: made from its rows.
 
 import { Option } from 'commander';
 import type { ConfigSource } from '../server/config/config-problem.ts';

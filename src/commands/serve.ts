@@ -1,4 +1,4 @@
-// `aorta serve` as a process: what it prints, the signals it minds, the code it exits with.
+// `aorta serve` as a process: its output, its signals, its exit code.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../server/config/config.ts';
@@ -43,7 +43,7 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   let server: Server;
   progress = showProgress(process.stdout.isTTY ? process.stdout : undefined, log);
   try {
-    process.cwd(); // throws where it was removed, in one line; each thread would say so, too
+    process.cwd(); // throws in one line where it was removed; otherwise each thread would report it
     const inherited = claimInheritedSockets(process.env);
     const hooks = inherited.length > 0 ? { inherited } : {};
     const starting = startServer(config, log, hooks, reread, progress.report);
@@ -55,7 +55,7 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   }
   progress.end();
   progress = undefined;
-  // Who has read `ready` on stdout finds the start whole in the log.
+  // A reader of `ready` on stdout finds the whole start in the log.
   log('info', 'ready', readyFields(config, server));
   warnOfDomains(config, server, log);
   print(startLines(config, server, seen));
@@ -78,7 +78,10 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   return EXIT_OK;
 }
 
-/** A person who has both on one terminal reads in three lines that the server is ready, and with how many bindings. */
+/**
+ * Drops log lines for a person who has both on one terminal: three lines of the output show that the server is ready, and with
+ * how many bindings.
+ */
 function withoutWhatIsSeen(log: Log): Log {
   const rest: Log = (level, event, fields) => {
     const sound = event === 'shard open' && fields?.quarantined === 0;
@@ -88,7 +91,7 @@ function withoutWhatIsSeen(log: Log): Log {
   return setLevel === undefined ? rest : Object.assign(rest, { setLevel });
 }
 
-/** Phones elsewhere would draw 404 in silence. */
+/** Phones elsewhere would get a 404 without any log line. */
 function warnOfDomains({ policy: { domains } }: Config, { listen }: Server, log: Log): void {
   if (onlyLocal(domains) && listen.some(({ host }) => !isLoopback(host)))
     log('warn', 'no domain but localhost is served: add --domain', { domains });
@@ -108,23 +111,23 @@ function readyFields(config: Config, server: Server): Record<string, unknown> {
   };
 }
 
-/** What hangs is most likely a disk, and then an orderly exit would wait for it, too. All that was acknowledged is on disk. */
+/** A hanging part is most likely a disk, and then an orderly exit would wait for it, too. All acknowledged bindings are on disk. */
 function dieLate(log: Log, limitS: number): void {
   log('fatal', 'not stopped in time: ended at once', { limit_s: limitS });
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** From the start on: a SIGHUP before the server is ready would end the process, and is done once it is. */
+/** Set from the start on: a SIGHUP before the server is ready would end the process; the reload follows once it is ready. */
 function reloadOnHangUp(starting: Promise<Server>, log: Log, systemd: Systemd | undefined): void {
   process.on('SIGHUP', () => {
     starting.then(
       (server) => reload(server, log, systemd),
-      () => {}, // a start that failed says so itself
+      () => {}, // a failed start reports its own error
     );
   });
 }
 
-/** What SIGHUP asks for. A configuration that is wrong changes nothing. */
+/** The reload of a SIGHUP. A faulty configuration changes nothing. */
 async function reload(server: Server, log: Log, systemd: Systemd | undefined): Promise<void> {
   systemd?.reloading();
   try {
@@ -136,7 +139,7 @@ async function reload(server: Server, log: Log, systemd: Systemd | undefined): P
   systemd?.ready();
 }
 
-/** Reading or moving many bindings takes its time: systemd is told, so that it waits. */
+/** Reading or moving many bindings takes time: systemd is told, so that it waits. */
 async function tellingSystemd<T>(start: Promise<T>, systemd: Systemd | undefined): Promise<T> {
   const timer = setInterval(() => systemd?.starting('reading the data directory'), LONG_START_MS);
   try {
@@ -153,10 +156,10 @@ function systemdOrNot(log: Log): Systemd | undefined {
   return undefined;
 }
 
-/** What no thread can begin without. */
+/** Advice where the working directory is missing, without which no thread can start. */
 const NO_PLACE = ': the working directory was removed; cd to one that is there, then start again';
 
-/** One line that names the thing that failed; where it stands in the code only where it is an error that nobody foresaw. */
+/** One line that names the failed part, with a stack only for an unforeseen error. */
 function startFailed(error: unknown): number {
   if (error instanceof ConfigError) {
     printProblems(error);
@@ -170,7 +173,7 @@ function startFailed(error: unknown): number {
   return EXIT_FAILED;
 }
 
-/** The flag that names another place to listen. */
+/** Advice to use the flag for another address. */
 function bindHint(code: string | undefined, message: string): string {
   if (code !== 'EADDRINUSE') return '';
   const { transport, host, port } =
@@ -185,8 +188,8 @@ export function printProblems(error: ConfigError): void {
 }
 
 /**
- * Ctrl-C reaches a process both from the terminal and through npm, and `timeout` signals a process and then its group:
- * what follows the first signal this closely is the same wish.
+ * Ctrl-C reaches a process both from the terminal and through npm, and `timeout` signals a process and then its group: a
+ * second signal this soon repeats the first.
  */
 const SAME_SIGNAL_MS = 1000;
 
@@ -215,7 +218,7 @@ function dieOnUncaught(log: Log, before: () => void): void {
   });
 }
 
-/** The reader of our output may leave, which ends other commands; the phones stay. */
+/** Output without a reader, which ends other commands, must not end the server. */
 function ignoreClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.removeAllListeners('error');

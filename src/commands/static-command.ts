@@ -1,4 +1,4 @@
-// `aorta binding …` and `aorta alias …`: the verbs and their flags. What they do is static-verbs.ts.
+// `aorta binding …` and `aorta alias …`: the verbs and their flags. static-verbs.ts runs them.
 
 import type { Command } from 'commander';
 import { later } from './terminal/command-action.ts';

@@ -1,4 +1,4 @@
-// What the verbs of `aorta binding` and `aorta alias` do, what they print and the codes they exit with.
+// The verbs of `aorta binding` and `aorta alias`: their work, output and exit codes.
 
 import { existsSync } from 'node:fs';
 import { domainOf, readServed, unservedNote } from '../server/config/served-domains.ts';

@@ -1,4 +1,4 @@
-// `aorta user …`: the verbs and their flags. What they do is user-verbs.ts.
+// `aorta user …`: the verbs and their flags. user-verbs.ts runs them.
 
 import type { Command } from 'commander';
 import { later } from './terminal/command-action.ts';

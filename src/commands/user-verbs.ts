@@ -1,5 +1,4 @@
-// What the verbs of `aorta user` do, what they print and the codes they exit with. What that comes to in the store is user-store's and
-// user-import's.
+// The verbs of `aorta user`: their work, output and exit codes. user-store and user-import change the store.
 
 import { existsSync } from 'node:fs';
 import { domainOf, readServed, unservedNote } from '../server/config/served-domains.ts';
@@ -35,7 +34,7 @@ interface Options {
   readonly dryRun?: boolean;
 }
 
-/** What a person did wrong, or what is missing. */
+/** An error of the user, or a missing part. */
 class UserError extends Error {
   readonly exitCode: number;
 
@@ -93,7 +92,7 @@ export async function passwd(text: string, options: Options): Promise<void> {
   });
 }
 
-/** Shows the rules for a user alone, or sets some of them: `max-expires=10m`, and `max-expires=` for as in the domain. */
+/** Shows a user's own rules, or sets some of them: `max-expires=10m`, and `max-expires=` for the domain's. */
 export async function policy(text: string, settings: readonly string[], options: Options): Promise<void> {
   const user = userName(text);
   const [{ parse, stringify }, { rulesText, shownRules }] = await Promise.all([
@@ -158,7 +157,7 @@ function withMadeStore<T>(options: Options, use: (sink: UserSink) => Promise<T>)
   return withStore(options, true, use);
 }
 
-/** For a dry run: nothing is made or changed, and users that are there are known. */
+/** For a dry run: nothing is made or changed, and present users are known. */
 async function withCounts<T>({ data }: Options, use: (sink: UserSink) => Promise<T>): Promise<T> {
   if (!UserStore.exists(data)) return use(countingSink(undefined));
   actAsOwner(data);

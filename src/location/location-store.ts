@@ -1,21 +1,21 @@
-// What a location store promises: what a batch loads, what it commits, what a restart gives back.
-// Every implementation passes test/location/store-conformance. How bindings are stored is nobody's business here.
+// Contract of a location store: the loads and the commit of a batch, and the state after a restart.
+// Every implementation passes test/location/store-conformance. The form of stored bindings is left to the implementations.
 
 import type { RowCopy } from './table/binding-row.ts';
 import type { WriteSet } from './write-set.ts';
 
-/** What a scan found. */
+/** Result of a scan. */
 export interface ScanReport {
   /** Sound records visited. */
   readonly records: number;
-  /** Damaged ones, set aside so that they are not met again. */
+  /** Damaged records, set aside so that no scan meets them again. */
   readonly quarantined: number;
 }
 
 export interface DueVisitor {
   /**
-   * The first binding of an AOR has run out; its key as four words.
-   * @param expiresAt epoch ms @param isOnly it has no other, and is `plain`
+   * The first binding of an AOR has expired; its key as four words.
+   * @param expiresAt epoch ms @param isOnly the AOR has no other binding, and its row is `plain`
    */
   expire(k0: number, k1: number, k2: number, k3: number, expiresAt: number, isOnly: boolean): void;
 }
@@ -25,7 +25,7 @@ export interface RecordVisitor {
   visitRecord(key: Uint32Array, bytes: Uint8Array, length: number): void;
 }
 
-/** What was handed over will never hold, since another node writes now: its clients' requests are that node's. */
+/** A handed-over batch will never hold, since another node writes now: that node answers the batch's requests. */
 export class OwnershipLost extends Error {
   constructor() {
     super('another node owns the shard, or is about to');
@@ -34,35 +34,36 @@ export class OwnershipLost extends Error {
 
 export interface LocationStore {
   /**
-   * What the store knows of an AOR without reading its record; key as four words. False where it has no bindings. What a
-   * refresh changes is to be had from `into` where it is `plain`.
+   * Copies the row of an AOR without reading its record; key as four words. False: the AOR has no bindings. If `into` is
+   * `plain`, it has all fields that a refresh changes.
    */
   find(k0: number, k1: number, k2: number, k3: number, into: RowCopy): boolean;
 
   /**
-   * Copies the record of `key` into `into` and returns its length in bytes, or -1 where there is none. Where it is longer
-   * than `into` nothing is copied: the caller sees that by the length. A damaged record is quarantined, counted and reported as none.
-   * @throws the disk's error, where it gives nothing and takes nothing
+   * Copies the record of `key` into `into` and returns its length in bytes, or -1 where there is none. A record longer than `into` is
+   * not copied: the caller sees that by the length. A damaged record is quarantined, counted and reported as none.
+   * @throws the disk's error, if the disk can neither read the record nor write its removal
    */
   load(key: Uint8Array, into: Uint8Array): number;
 
   /**
-   * Hands over every write of the set, as one transaction, and returns its position: once `settled` is there, all of them hold
-   * and will after a crash (of the process, and with durability `durable` of the machine). When it throws, none does. A store that
-   * waits for its disk has settled it on return. One that does not shows nothing of it until then, and reads the set during the call only.
+   * Hands over every write of the set, as one transaction, and returns its position. Once `settled` has reached it, all writes
+   * hold, also after a crash (of the process, and with durability `durable` of the machine). When it throws, none holds. A store
+   * that waits for its disk has settled the batch on return. Another store shows none of its writes until it is settled, and reads
+   * the set during the call only.
    * @param now epoch ms
-   * @param lasting false: after a crash of the machine removals may be undone, where there is nothing else; for what time removes anyway
+   * @param lasting false: a crash of the machine may undo a batch of removals alone, for bindings that expire anyway
    */
   commit(writes: WriteSet, now: number, lasting?: boolean): number;
 
   /**
-   * The position up to which all that was handed over holds; never waits. Throws, once, where no more will: nothing behind that position
-   * holds then, and until it has told so, `commit` throws.
+   * The position up to which all handed-over batches hold; never waits. Throws, once, when no later batch will hold: nothing after that
+   * position holds then, and `commit` throws until this error was thrown.
    */
   settled(): number;
 
   /**
-   * For stores that other nodes may have taken over: the position that must be settled before it may be said that nothing has changed.
+   * For stores whose shard another node may own by now: an answer that reports no change must wait until this position is settled.
    * Throws as a commit would. @param now epoch ms
    */
   confirm?(now: number): number;
@@ -70,12 +71,12 @@ export interface LocationStore {
   /** Writes as a commit does, without a change: throws where a commit would. @param now epoch ms */
   prove(now: number): void;
 
-  /** The clock was set back: from `now` (epoch ms) on the only binding of an AOR has no more left than it was granted. */
+  /** The clock was set back: from `now` (epoch ms) on the remaining lifetime of an AOR's only binding is at most the granted one. */
   shorten(now: number): void;
 
   /**
-   * Names AORs whose first binding has run out by `now` (epoch ms), looking at no more than `budget`. An AOR that the next
-   * commit neither removes nor gives a later expiry is named again a second later.
+   * Calls the visitor for AORs whose first binding has expired by `now` (epoch ms), at most `budget` rows. An AOR that the
+   * next commit neither removes nor extends is visited again a second later.
    */
   expire(now: number, budget: number, visitor: DueVisitor): void;
 
@@ -86,12 +87,12 @@ export interface LocationStore {
   scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport;
 
   /**
-   * Looks at up to `max` AORs from `cursor` on (0 at first) and returns where to go on, -1 at the end. Damaged records are
-   * passed over. Commits may come between calls: a record that stays is met, one added or removed meanwhile may be missed.
+   * Visits up to `max` AORs from `cursor` on (0 at first) and returns the next cursor, -1 at the end. Damaged records are
+   * skipped. Commits may come between calls: a record that stays is visited, one added or removed meanwhile may be missed.
    */
   visitSome(cursor: number, max: number, visitor: RecordVisitor): number;
 
-  /** Bytes of records that a commit surely takes: who can wait with a record hands over no more at once. */
+  /** Bytes of records that every commit accepts: a caller that can delay a record hands over no more at once. */
   readonly batchBytes: number;
 
   /** AORs with bindings, and their bindings. */

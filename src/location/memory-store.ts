@@ -1,4 +1,5 @@
-// The location store that every other must equal: a Map. For tests, simulation and comparison; nothing survives it.
+// The reference location store, which every other must equal: a Map. For tests, simulation and comparison; it persists
+// nothing.
 
 import { refreshImage } from '../core/binding/binding.ts';
 import { AOR_KEY_BYTES } from './aor-key-size.ts';
@@ -13,7 +14,7 @@ const SECOND = 1000;
 interface Entry {
   readonly record: Uint8Array;
   readonly row: RowCopy;
-  /** Epoch ms at which it is looked at next. */
+  /** Epoch ms of the next check for expiry. */
   due: number;
 }
 
@@ -172,7 +173,7 @@ export class MemoryStore implements LocationStore {
   }
 }
 
-/** The record with what refreshes have made of it; undefined where it is damaged. */
+/** The record with all refreshes applied; undefined if it is damaged. */
 function current({ record, row }: Entry): Uint8Array | undefined {
   if (!openRecord(record, 0, record.length)) return undefined;
   if (!row.plain) return record;

@@ -1,4 +1,4 @@
-// The location store of a shard's directory: which log and which checkpoint lie there.
+// Opens the location store of a shard's directory, with its log and its checkpoint.
 
 import { checkpointIn } from './checkpoint/checkpoint.ts';
 import { checkpointFiles } from './checkpoint/checkpoint-files.ts';
@@ -9,9 +9,6 @@ import { LogStore } from './log/log-store.ts';
 
 /**
  * @param directory of the shard; made where it is missing
- * @param progress is told how many bytes have been read, and of how many
- * @param now epoch ms, to which a binding has no more left than it was granted; 0: not known
- * @param generationBytes that a file of the log may have, about: at most GENERATION_BYTES
  * @throws Error naming the log, when it cannot be opened
  */
 export function openLogStore(

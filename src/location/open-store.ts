@@ -1,4 +1,4 @@
-// Which store a shard keeps its bindings in, as it crosses to the thread that opens it.
+// The kind of store of a shard, as options that cross to the shard's thread.
 
 import type { LocationStore } from './location-store.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -15,7 +15,7 @@ export type StoreOptions =
     };
 
 /**
- * @param now epoch ms: no binding has more left than it was granted
+ * @param now epoch ms: the remaining lifetime of a binding is at most the granted one
  * @param progress is told how many bytes have been read, and of how many
  * @throws Error naming the file, where it cannot be opened
  */

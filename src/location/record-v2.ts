@@ -1,5 +1,5 @@
-// Records of version 2, as data directories up to format 4 have them: their images have no number of a node, where a spare byte was.
-// The layout stands here as it was then, whatever image-layout.ts becomes.
+// Records of version 2, of data directories up to format 4: their images have a spare byte in place of a node's number. This file keeps that layout,
+// independent of image-layout.ts.
 
 const LENGTH = 0; // u16, of the whole image
 const SPARE = 53;

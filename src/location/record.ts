@@ -1,13 +1,12 @@
-// The record of one AOR as bytes: version, checksum, the AOR's text, then binding images back to back. What an image
-// holds is core/binding/binding's; where records are kept is the store's. A record is current, of an older version, which is brought up
-// to date when it is read, or damaged (decisions/0104). @hot
+// The record of one AOR as bytes: version, checksum, the AOR's text, then binding images back to back. core/binding/binding defines images, the store
+// keeps records. A record is current, of an older version (updated when it is read), or damaged (decisions/0104). @hot
 
 import { imagesFromV2 } from './record-v2.ts';
 
 /** 0 version, 1 zero, 2 AOR length (u16), 4 checksum over everything else (u32); little-endian. */
 export const RECORD_HEADER_BYTES = 8;
 
-/** Of the largest record: a request that would make a larger one is refused. */
+/** Bytes of the largest record: a request that would make a larger one is refused. */
 export const RECORD_BYTES_MAX = 65_536;
 
 /** Raised when the layout of record or image changes; `updateRecord` then learns to read the one before. */
@@ -17,7 +16,7 @@ const OLDEST_VERSION = 2;
 const SEED = 0x811c9dc5;
 const MULTIPLIER = 0x9e3779b1;
 
-/** Fills in version and checksum of the record [at, end), which is laid out as today's; the AOR's length must have been set. */
+/** Fills in version and checksum of the record [at, end), which has the current layout; the AOR's length must have been set. */
 export function sealRecord(bytes: Uint8Array, at: number, end: number): void {
   bytes[at] = RECORD_VERSION;
   bytes[at + 1] = 0;
@@ -38,8 +37,8 @@ export function openRecord(bytes: Uint8Array, at: number, end: number): boolean 
 }
 
 /**
- * Makes the record at the start of `bytes`, which openRecord has found sound, one of today's version; what is read from a log or a file
- * passes here before anybody looks at its images. Behind it there must be memory for a record of the largest size.
+ * Updates the record at the start of `bytes`, which openRecord has found sound, to the current version; every record from a log or a
+ * file passes this function before its images are read. `bytes` must have room for a record of the largest size.
  * @returns its length
  */
 export function updateRecord(bytes: Uint8Array, length: number): number {

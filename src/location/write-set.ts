@@ -1,6 +1,5 @@
-// The working set of one batch: for every AOR the batch changed, in the order first changed, its newest record, its
-// removal, or the refresh of its only binding. Later decisions of the batch read it before the store; commit takes it
-// whole; a failed commit drops it whole.
+// The working set of one batch: for every AOR that the batch changed, in the order of first changes, its newest record, its removal, or the refresh
+// of its only binding. Later decisions of the batch read it before the store. A commit accepts it whole; a failed commit drops it whole.
 
 import { AOR_KEY_BYTES } from './aor-key-size.ts';
 import { WRITES_AT_FIRST } from './first-sizes.ts';
@@ -17,7 +16,7 @@ import {
   setExpires,
 } from './table/binding-row.ts';
 
-/** Bytes of records that make a commit of any store, with the removals and refreshes of a batch beside them. */
+/** Bytes of records that every store accepts in a commit, beside the removals and refreshes of a batch. */
 export const BATCH_BYTES = 1 << 18;
 
 const INDEX_SLOTS = 1024;
@@ -29,12 +28,12 @@ export class WriteSet {
   count = 0;
   /** Keys, AOR_KEY_BYTES each. */
   readonly keys: Uint8Array;
-  /** Bounds of each entry's record in `bytes`; equal bounds mean that the AOR's record is to be removed, or `refreshes` it. */
+  /** Bounds of each entry's record in `bytes`; equal bounds mean a removal of the AOR's record, or a refresh (`refreshes`). */
   readonly at: Int32Array;
   readonly end: Int32Array;
-  /** 1: the record stays, and what a refresh changes stands in `rows`. */
+  /** 1: the record stays, and `rows` has the fields that a refresh changes. */
   readonly refreshes: Uint8Array;
-  /** Rows as they shall be, ROW_WORDS each; no place, no links. */
+  /** New rows, ROW_WORDS each, without place and links. */
   readonly rows: Uint32Array;
   /** Bindings of each entry's record. */
   readonly bindings: Uint8Array;
@@ -99,7 +98,7 @@ export class WriteSet {
 
   /**
    * Sets the record of a key to `length` bytes written at the last `reserve`; length 0 removes the AOR's record.
-   * Until `describe` says more, the AOR is not plain and never expires. Returns the entry.
+   * Until `describe` is called, the AOR is not plain and never expires. Returns the entry.
    */
   put(k0: number, k1: number, k2: number, k3: number, length: number): number {
     const entry = this.entryFor(k0, k1, k2, k3);
@@ -113,13 +112,13 @@ export class WriteSet {
     return entry;
   }
 
-  /** What the record just put says: its number of bindings, and when the first of them ends (epoch ms). */
+  /** Sets the number of bindings of the record just put, and the end of the first of them (epoch ms). */
   describe(entry: number, bindings: number, expiresAt: number): void {
     this.bindings[entry] = bindings > COUNTED_MAX ? COUNTED_MAX : bindings;
     setExpires(this.rows, entry * ROW_WORDS + ROW_EXPIRES, expiresAt, 0);
   }
 
-  /** The record just put has one binding, and this is its row; where that cannot be, it is not plain. */
+  /** The record just put has one binding, and this is its row. A row that cannot hold its granted interval is not plain. */
   describePlain(entry: number, binding: RowCopy): void {
     this.describe(entry, 1, binding.expiresAt);
     if (binding.grantedS > GRANTED_MAX_S) return;
@@ -136,12 +135,12 @@ export class WriteSet {
     this.setRow(entry, binding);
   }
 
-  /** The row of an entry, as it shall be. */
+  /** The new row of an entry. */
   copyRow(entry: number, into: RowCopy): void {
     into.copyFrom(this.rows, entry * ROW_WORDS, -1);
   }
 
-  /** Exchanges all it has with another set of the same capacity. @cold */
+  /** Exchanges all content with another set of the same capacity. @cold */
   swap(other: WriteSet): void {
     const mine = { ...this };
     Object.assign(this, other);

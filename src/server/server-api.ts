@@ -1,4 +1,4 @@
-// A running server as those see it who started it, and what they may have a say in. What it does is server.ts'.
+// A running server's interface for its starter, and the starter's hooks. server.ts implements it.
 
 import type { BindingListener } from '../shard/observe/binding-events.ts';
 import type { StaticContent } from '../shard/statics/static-file.ts';
@@ -20,68 +20,68 @@ import type { Lookup, LookupPreferences, NoLookup } from './lookups/location-loo
 import type { ProgramCredentials } from './users/program-source.ts';
 
 export interface Server {
-  /** Where it listens; a port given as 0 is the real one here. */
+  /** The addresses that it listens on; a port given as 0 is the real one here. */
   readonly listen: readonly ListenAddress[];
-  /** How UDP is moved: `native` batches in the shards, or `dgram` on the main thread. */
+  /** The path of UDP: `native` batches in the shards, or `dgram` on the main thread. */
   readonly udp: 'native' | 'dgram';
-  /** One array per shard, by COUNTER of shard/observe/counters. */
+  /** Counters of each shard, by COUNTER of shard/observe/counters. */
   counters(): readonly Float64Array[];
-  /** Shards that died and were started again. */
+  /** Shards that died and were restarted. */
   readonly restarts: number;
-  /** Users in the user store; 0 where nobody authenticates. */
+  /** Users in the user store; 0 where clients do not authenticate. */
   readonly users: number;
-  /** Of the admin listener, where there is one. */
+  /** URL of the admin listener, where there is one. */
   readonly adminUrl: string | undefined;
-  /** What operators trace while it runs. */
+  /** Traces of operators at run time. */
   readonly watch: MessageWatch;
-  /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
+  /** Calls `listener` for every change of a binding from now on, once it is committed; the returned function stops that. */
   subscribe(listener: BindingListener): () => void;
-  /** Changes in their order, from one on. Throws where no feed is kept. */
+  /** Changes in their order, from a number on. Throws where no feed is kept. */
   changes(options?: ChangesOptions): AsyncIterableIterator<FeedEntry>;
-  /** Where lookups are answered by HTTP. */
+  /** Addresses of the HTTP listeners for lookups. */
   readonly lookupHttp: readonly HttpAddress[];
-  /** The multicast group that was joined. */
+  /** The joined multicast group. */
   readonly multicast: MulticastAddress | undefined;
-  /** Where a user is now. @param aor user@host or a SIP URI. */
+  /** A user's contacts now. @param aor user@host or a SIP URI. */
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup;
-  /** The same, once devices that sleep have been woken and have registered, or have had their time. */
+  /** The same, once sleeping devices have been woken and have registered, or their time is over. */
   wake(aor: string, preferences?: LookupPreferences): Promise<Lookup | NoLookup>;
-  /** What bindings are read and changed by, for a program. */
+  /** The parts with which a program reads and changes bindings. */
   readonly bindingAccess: BindingAccess;
   readonly userAccess: UserAccess;
-  /** Takes a message that the program received itself; its answer goes to the program's `send`. */
+  /** Accepts a message that the program received itself; its answer is passed to the program's `send`. */
   handle(bytes: Uint8Array, source: MessageSource): void;
-  /** A connection that the program has: its number, for `handle`. Throws where there are as many as there may be. */
+  /** The number of a program's connection, for `handle`. Throws where there are as many as there may be. */
   openFlow(source: StreamSource): number;
-  /** It has ended. */
+  /** The connection has closed. */
   endFlow(flow: number): void;
-  /** Changes static bindings and aliases: see statics.ts for the changes there are. */
+  /** Changes static bindings and aliases: statics.ts has the changes. */
   changeStatic(change: (content: StaticContent) => StaticContent): void;
-  /** TCP, TLS and WebSocket connections, and what became of them. */
+  /** Counts of TCP, TLS and WebSocket connections by outcome. */
   readonly connections: Readonly<FlowCounts>;
   /**
-   * Applies what changed in the configuration and can be applied at run time; users are always current, and certificates
-   * are read anew. Undefined where there is no configuration to read. Rejects with a ConfigError, with nothing changed.
+   * Applies changes of the configuration that are possible at run time; users are always current, and certificates are
+   * read again. Undefined where there is no configuration to read. Rejects with a ConfigError, with nothing changed.
    */
   reload(): Promise<ReloadReport | undefined>;
   /** The configuration in force. */
   readonly config: Config;
-  /** From now on /readyz says that the server is about to stop; it serves on. */
+  /** From now on /readyz reports that the server is about to stop; it still serves. */
   drain(): void;
-  /** Stops receiving, finishes what was received, closes the store. */
+  /** Stops receiving, finishes the received messages, closes the store. */
   stop(): Promise<void>;
 }
 
-/** Where a program has a say while the server runs. */
+/** A program's hooks into the running server. */
 export interface ServerHooks {
   /** Sends an answer to a message that the program handed in. */
   readonly send?: SendAnswer;
   /** Sockets that are bound already and outlive the process. */
   readonly inherited?: readonly InheritedSocket[];
-  /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
+  /** Accepts or refuses WebSocket clients by their handshake, for example by the session cookie of a web application. */
   readonly webSocketHandshake?: HandshakeHook;
-  /** Knows users whom the user store does not have; instead of a provider in the configuration. */
+  /** Finds users that the user store does not have; replaces a provider in the configuration. */
   readonly credentials?: ProgramCredentials;
-  /** Called before the first message is taken in, for those who want to hear of every change of a binding. */
+  /** Called before the first message is accepted, for listeners that must hear every change of a binding. */
   beforeServing?(subscribe: (listener: BindingListener) => () => void): void;
 }

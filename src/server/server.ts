@@ -1,5 +1,4 @@
-// A running server: configuration → data directory → shard pool → ready, and back down in order.
-// No flags, no terminal, no signals: those are serve.ts.
+// A running server: configuration → data directory → shard pool → ready, and back down in order. serve.ts has flags, terminal and signals.
 
 import { createAorKey } from '../core/lookup/aor-key.ts';
 import type { BindingListener } from '../shard/observe/binding-events.ts';
@@ -68,11 +67,11 @@ import type { Users } from './users/users.ts';
 const DOMAINS_TOLD = 10;
 
 /**
- * Starts a server and resolves when it answers. A Config is best made from DEFAULT_CONFIG:
- * `startServer({ ...DEFAULT_CONFIG, data: 'bindings', policy: { ...DEFAULT_POLICY, domains: ['example.com'] } })`.
- * `reread` makes the configuration anew for a reload. The log gets each event worth waking for; without one they go nowhere.
- * `progress` hears how far long work is. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
- * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
+ * Starts a server and resolves when it answers. A Config is best made from DEFAULT_CONFIG: `startServer({ ...DEFAULT_CONFIG, data: 'bindings',
+ * policy: { ...DEFAULT_POLICY, domains: ['example.com'] } })`. `reread` makes the configuration anew for a reload. The log gets each event worth
+ * waking for; without one they are dropped. `progress` is told the progress of long work. It installs no signal handlers and prints nothing.
+ * Rejects with a ConfigError where the configuration is refused, with a DataDirectoryError where the data cannot be opened, and with the pool's own
+ * error where an address cannot be bound.
  */
 export async function startServer(
   config: Config,
@@ -95,26 +94,26 @@ export async function startServer(
   try {
     await server.start(progress);
   } catch (error) {
-    await server.stop().catch(() => {}); // a disk that is full may refuse that, too: why it began counts
+    await server.stop().catch(() => {}); // a full disk may make that fail, too: the first error counts
     throw startFault(error, config.data);
   }
   return server;
 }
 
-/** Many files are written at a start: a disk that takes none gets the same words whichever is the first. */
+/** A start writes many files: a disk that refuses writes gets the same error, whichever is the first. */
 function startFault(error: unknown, data: string): unknown {
   const { code = '' } = error as NodeJS.ErrnoException;
   return ['ENOSPC', 'EDQUOT', 'EROFS'].includes(code) ? unwritable(data, error) : error;
 }
 
-/** What the node has met of its cluster: nothing where it is of none. */
+/** The result of meeting the cluster: undefined without one. */
 type Met = ClusterParts | ClusterAway | undefined;
 
 async function leave(met: Met): Promise<void> {
   if (met !== undefined && 'connection' in met) await met.connection.close();
 }
 
-/** A cluster that cannot have the directory is left. */
+/** Opens the directory; leaves the cluster where that fails. */
 function openedFor(met: Met, { data, shards }: Config): DataDirectory {
   try {
     return openDataDirectory(data, { shards: shards ?? DEFAULT_SHARDS, anyShards: shards === undefined });
@@ -138,7 +137,7 @@ class RunningServer implements Server, AdminTarget {
   private draining = false;
   private admin: AdminServer | undefined;
   private userStore: Users | undefined;
-  /** What looks around while the shards serve. */
+  /** Watchers that run while the shards serve. */
   private readonly watches: { close(): void | Promise<void> }[] = [];
   private pool: Pool | undefined;
   private lookups: LookupService | undefined;
@@ -168,7 +167,7 @@ class RunningServer implements Server, AdminTarget {
     this.quotas = new DomainQuotas(log);
   }
 
-  /** The admin listener comes first: it can tell who asks that the rest is still starting. */
+  /** The admin listener is first: it can report that the rest is still starting. */
   async start(shown: Progress): Promise<void> {
     const { config, directory, log, hooks } = this;
     const progress = this.startup.watched(shown);
@@ -237,7 +236,7 @@ class RunningServer implements Server, AdminTarget {
     this.tellServed();
   }
 
-  /** Commands learn what is served, and the log what users there are of other domains. */
+  /** Writes the served domains for commands, and logs users of other domains. */
   private tellServed(): void {
     const { domains } = this.config.policy;
     writeServed(this.directory.path, domains);
@@ -398,7 +397,7 @@ class RunningServer implements Server, AdminTarget {
     return done;
   }
 
-  /** One at a time. Whatever is wrong with the configuration is found before anything changes. */
+  /** One reload at a time. All faults of the configuration are found before anything changes. */
   private async reloadNow(): Promise<ReloadReport | undefined> {
     const pool = started(this.pool);
     const before = this.config;
@@ -471,7 +470,7 @@ function isFor(address: ListenAddress, socket: InheritedSocket): boolean {
   return address.transport !== 'ws' && address.transport !== 'wss' && socketsFor([socket], address).length > 0;
 }
 
-/** What is there once the server has started. */
+/** A part that exists once the server has started. */
 function started<T>(part: T | undefined): T {
   if (part === undefined) throw new Error('the server has not started');
   return part;

@@ -1,4 +1,4 @@
-// What the pool of shards is given, of the configuration and the data directory.
+// Options of the pool of shards, from the configuration and the data directory.
 
 import type { PoolAuth, PoolOptions } from '../threads/pool-options.ts';
 import type { Config } from './config/config.ts';

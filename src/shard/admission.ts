@@ -1,5 +1,5 @@
-// Whose requests a shard serves: who is heard (gate), who has authenticated or is vouched for (§10.3 steps 3 and 4), and what
-// came of it, for the sources' and accounts' records. Without `auth` everybody may do everything. Answers 401, 403, 503.
+// Admission of requests: accepted sources (gate), senders that have authenticated or are asserted (§10.3 steps 3 and 4), and
+// the results, counted for sources and accounts. Without `auth` every sender may do everything. Answers 401, 403, 503.
 // @hot
 
 import { TrustedSources } from '../core/abuse/trusted-sources.ts';
@@ -39,22 +39,22 @@ export interface ShardUsers extends CredentialSource {
   /** Called once per batch. */
   refresh(now: number): void;
   useRealms(realms: readonly string[]): void;
-  /** Whether this AOR (canonical) is one that users may register besides their own. */
+  /** Whether this AOR (canonical) is assigned to users besides their own. */
   isGiven(aor: Uint8Array, aorLength: number): boolean;
 }
 
 export interface ShardAuth {
   readonly policy: AuthPolicy;
-  /** As the users' realmOf() gives their indices. */
+  /** In the order of the indices of the users' realmOf(). */
   readonly realms: readonly string[];
   readonly users: ShardUsers;
-  /** Where access tokens count. */
+  /** Access tokens, where they are accepted. */
   readonly tokens?: TokenOffer;
   /** Differs between shards and processes. */
   readonly nonceStart: number;
-  /** Number of the nonces' keys; another one ends every nonce. */
+  /** Generation of the nonces' keys; another one invalidates every nonce. */
   readonly generation?: number;
-  /** Number of this life of the shard: one that has died has forgotten which nonces were used. */
+  /** Number of this life of the shard: a dead one has lost its memory of used nonces. */
   readonly life: number;
   /** Keeps the message in a slot until its user's credentials have been fetched; false where too many wait. */
   wait(slot: number, length: number, peers: Peers, authenticator: Authenticator): boolean;
@@ -65,20 +65,20 @@ export interface AdmissionOptions {
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
   readonly lookup: LookupPolicy;
-  /** Where registrations may be watched. */
+  /** Rules of watchers, where registrations may be watched. */
   readonly watching?: SubscriptionPolicy;
   /** 32 bytes. */
   readonly secret: Uint8Array;
   readonly counters: Float64Array;
   readonly abuseLog: AbuseLog;
-  /** A failed login is to be logged; called where the policy asks for it. */
+  /** Logs a failed login; called if the policy asks for it. */
   readonly failedLogin: (login: FailedLogin) => void;
 }
 
 export class Admission {
   private readonly auth: ShardAuth | undefined;
   private readonly authenticator: Authenticator | null;
-  /** Null where nobody authenticates. */
+  /** Null where no sender authenticates. */
   readonly gate: Gate | null;
   private lookup: LookupPolicy['sip'];
   private lookupSources: TrustedSources;
@@ -91,7 +91,7 @@ export class Admission {
   private failedLogins: FailedLogins | null;
   private readonly failedLogin: AdmissionOptions['failedLogin'];
   private batch = 0;
-  /** By slot: the number of the last batch in which its message had waited for its user in vain. */
+  /** By slot: the number of the last batch in which its message had waited for its user without a result. */
   private readonly vainBatches: Float64Array;
 
   constructor(options: AdmissionOptions, exchange: ShardExchange, state: AorState, rules: ShardRules) {
@@ -116,7 +116,7 @@ export class Admission {
     this.watchers = options.watching === undefined ? null : new Watchers(watched, options.watching);
   }
 
-  /** Other rules from the next message on; what was remembered stays. Throws where they make no sense, before any is taken. @cold */
+  /** Sets other rules from the next message on; memories stay. Throws for invalid rules, before any is set. @cold */
   configure({ policy, auth, gate }: ShardSettings): void {
     const sources = mayLookUp(policy.lookup, gate);
     this.watchers?.configure(policy.subscriptions);
@@ -140,17 +140,17 @@ export class Admission {
     this.auth?.users.refresh(now);
   }
 
-  /** Of the message that comes into a slot next, with this batch or with the one that is to be opened. */
+  /** Notes that the slot's next message, of this batch or of the one that opens next, has waited for its user without a result. */
   waitedInVain(slot: number, batchIsOpen: boolean): void {
     this.vainBatches[slot] = batchIsOpen ? this.batch : this.batch + 1;
   }
 
-  /** Before parsing: whether the message in a slot is looked at. */
+  /** Before parsing: whether the message in a slot is processed. */
   accepts(slot: number, at: number, end: number, now: number): boolean {
     return this.gate === null || isInternal(this.exchange.request.peers, slot) || this.gate.accepts(slot, at, end, now);
   }
 
-  /** Of the request in the table: 0 to go on, AUTH_PENDING, or the status of the answer written. */
+  /** Authenticates the request in the table: 0 to continue, AUTH_PENDING, or the status of the answer written. */
   authenticate(): number {
     const { authenticator, gate, exchange, rules, state } = this;
     const { peers, peer } = exchange.request;
@@ -167,8 +167,8 @@ export class Admission {
   }
 
   /**
-   * Of a REGISTER that was let in and is no plain refresh: 401 where its nonce was issued in another life, whose uses are known only
-   * as far as bindings name them; else 0. A fetch changes nothing, and is served where its nc is new.
+   * For an accepted REGISTER that is no plain refresh: 401 if its nonce was issued in another life, whose uses are known only
+   * as far as bindings name them; else 0. A fetch changes nothing, and is served if its nc is new.
    */
   askAgain(): number {
     const { authenticator, exchange, state } = this;
@@ -189,8 +189,8 @@ export class Admission {
   }
 
   /**
-   * Whether the request in the table asks where a user is (RFC 3261 §8.3), so that it is redirected. OPTIONS of one who may not
-   * ask is one to this server, as it would be without redirection; so is a SUBSCRIBE where some are served.
+   * Whether the request in the table is a lookup of a user (RFC 3261 §8.3), to be redirected. OPTIONS of a sender without permission
+   * is for this server, as without redirection; so is a SUBSCRIBE where subscriptions are served.
    */
   asksForContacts(slot: number): boolean {
     const method = table[T_METHOD];
@@ -203,8 +203,8 @@ export class Admission {
   }
 
   /**
-   * Of such a request: 0 where its source may ask, AUTH_PENDING, or the status of the answer written. What is behind a GRUU only proxies
-   * are told, who send the request on (RFC 5627 §6.1).
+   * Authorizes a lookup: 0, AUTH_PENDING, or the status of the answer written. Only proxies may look up a GRUU's target, as they
+   * forward the request (RFC 5627 §6.1).
    */
   authorizeLookup(isGruu: boolean): number {
     const { authenticator, exchange, rules, state } = this;
@@ -216,7 +216,7 @@ export class Admission {
     return this.checkCredentials(authenticator, state);
   }
 
-  /** Whether who sent the request that was let in has proved who he is, or the configuration speaks for his address. */
+  /** Whether the accepted request's sender is authenticated, or the configuration trusts its address. */
   knows(lookup: boolean): boolean {
     const { authenticator, gate, exchange } = this;
     const { peers, peer } = exchange.request;
@@ -228,7 +228,7 @@ export class Admission {
     return isServed && (authenticator === null || gate?.trusts(peer) === true);
   }
 
-  /** Whether there is a user of the AOR's name, or one to whom it was given, as far as that is known without asking anyone; null where there are no users. */
+  /** Whether a user has the AOR's name or the AOR is assigned to one, as far as the tables know; null without users. */
   knowsUser(): boolean | null {
     const { auth, state } = this;
     if (auth === undefined) return null;
@@ -240,7 +240,7 @@ export class Admission {
     return auth.users.isGiven(state.aor, state.aorLength);
   }
 
-  /** After AUTH_PENDING: 0 where the message waits and will come again, else the status of the answer written. */
+  /** After AUTH_PENDING: 0 where the message waits and will be received again, else the status of the answer written. */
   wait(length: number): number {
     const { auth, authenticator, exchange } = this;
     if (auth === undefined || authenticator === null) return 0;
@@ -251,7 +251,7 @@ export class Admission {
     return 0;
   }
 
-  /** Counts what the request came to for its source and its account; a lookup of one who may ask is no challenge, and nothing else. */
+  /** Counts the result of the request for its source and its account. A permitted lookup counts as nothing, not as a challenge. */
   countResult(status: number, lookup: boolean): void {
     const { authenticator, gate, state } = this;
     const { request, work } = this.exchange;
@@ -268,7 +268,7 @@ export class Admission {
     return policy?.logFailures ? new FailedLogins(this.exchange.request.peers, this.failedLogin) : null;
   }
 
-  /** What the AOR's record says of a nonce used before this life of the shard. */
+  /** The highest nc in the AOR's record for a nonce used before this life of the shard; -1 without one. */
   private highestNc(idHigh: number, idLow: number): number {
     return this.state.aorLength < 0 ? -1 : this.state.highestNc(this.exchange.request, idHigh, idLow);
   }
@@ -279,12 +279,12 @@ function mayLookUp({ from }: LookupPolicy, gate: GateOptions | undefined): Trust
   return new TrustedSources([...from, ...(gate?.trustedProxies ?? [])]);
 }
 
-/** An order of the admin API, which has asked its own client who it is. */
+/** Whether the request is an order of the admin API, which has authenticated its own client. */
 function isInternal(peers: Peers, row: number): boolean {
   return peers.listener[row] === LISTENER_ADMIN;
 }
 
-/** OPTIONS for a user, which would tell whether there is one. */
+/** OPTIONS for a user, whose answer would show whether the user exists. */
 function asksForUser(): boolean {
   return table[T_METHOD] === METHOD_OPTIONS && table[T_REQUEST_URI + URI_USER_AT] >= 0;
 }

@@ -1,5 +1,5 @@
-// The AOR under decision: its key, its bindings as the batch sees them (working set first, then the store), and its new
-// record on the way into the working set. Which bindings there shall be is the registrar's decision.
+// The current AOR: its key, its bindings in the batch's view (working set first, then the store), and its new
+// record before it joins the working set. The registrar decides about bindings.
 // @hot
 
 import { nonceIdOf, refreshImage } from '../core/binding/binding.ts';
@@ -28,25 +28,25 @@ import { RecordDescriber } from './describe-record.ts';
 const module = requestModule;
 const hash = aorHash;
 
-/** What `find` finds: the AOR has no binding; one that can be refreshed without its record, in `row`; others, or a batch changes it. */
+/** Results of `find`: the AOR has no binding; one that can be refreshed without its record, in `row`; others, or a batch changes it. */
 export const AOR_EMPTY = 0;
 export const AOR_PLAIN = 1;
 export const AOR_OTHER = 2;
 
 export class AorState {
-  /** The canonical AOR of the request, aorLength bytes; -1 where it names none. Good until any shard of the thread takes another. */
+  /** The canonical AOR of the request, aorLength bytes; -1 where it names none. Valid until any shard of the thread reads another. */
   readonly aor = aorText;
   aorLength = -1;
   /** Its keyed hash. */
   readonly key = new Uint32Array(4);
-  /** The bindings loaded stand in the working set, so that what is answered from them hangs on the commit. */
+  /** The loaded bindings are from the working set, so that answers about them depend on the commit. */
   uncommitted = false;
-  /** What the store threw at the last load, or null: then nothing may be written over the record either. */
+  /** The store's error at the last load, or null. After an error the record may not be overwritten either. */
   failure: unknown = null;
   /** The binding that `find` found. */
   readonly row = new RowCopy();
   readonly identity: Identity;
-  /** Working sets of batches in flight, oldest first: handed to the store, which does not show them yet. */
+  /** Working sets of batches in flight, oldest first: the store has them, but does not show them yet. */
   readonly earlier: WriteSet[] = [];
   private readonly describer: RecordDescriber;
   private readonly store: LocationStore;
@@ -57,7 +57,7 @@ export class AorState {
   private readonly loaded = new Uint8Array(RECORD_BYTES_MAX);
   private loadedAt = 0;
   private recordAt = 0;
-  /** Bytes of records in the working set at which a sweep leaves the rest to the next batch. */
+  /** Bytes of records in the working set at which a sweep stops until the next batch. */
   private sweptMax = 0;
 
   /** @param hashKey 16 secret bytes */
@@ -70,7 +70,7 @@ export class AorState {
     this.describer = new RecordDescriber(this.identity);
   }
 
-  /** Reads the AOR that the request is about: To's for REGISTER (§10.3 step 5), else that of a Request-URI that names a user. */
+  /** Reads the AOR of the request: To's for REGISTER (§10.3 step 5), else that of a Request-URI with a user. */
   readRequestAor(): void {
     const isOfUri = table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0;
     this.readAor(isOfUri ? T_REQUEST_URI : T_TO);
@@ -84,13 +84,13 @@ export class AorState {
     }
     this.aorLength = module.hashAor(uri, words[0], words[1], words[2], words[3]);
     if (this.aorLength < 0) {
-      this.key.fill(0); // nobody's, so that nothing is put down to the AOR before
+      this.key.fill(0); // no AOR's, so that nothing counts for the previous AOR
       return;
     }
     for (let i = 0; i < 4; i++) this.key[i] = hash[i];
   }
 
-  /** Of an IPv6 host, which has many spellings. @cold */
+  /** Reads an AOR with an IPv6 host, which has many spellings. @cold */
   private readIpv6Aor(uri: number): void {
     const { aor, siphash } = this;
     this.aorLength = canonicalAor(slab, table, uri, aor);
@@ -101,19 +101,19 @@ export class AorState {
     else this.key.set(siphash.out);
   }
 
-  /** How long bindings that sleep are kept behind their expiry (sleep.ts). @cold */
+  /** Sets the time that sleeping bindings are kept after their expiry (sleep.ts). @cold */
   keepAsleep(dormantMs: number): void {
     this.describer.dormantMs = dormantMs;
   }
 
-  /** Names the AOR to the core. */
+  /** Sets the AOR in the core's request. */
   name(request: ExchangeRequest): void {
     request.aor = this.aor;
     request.aorLength = this.aorLength;
     request.aorKey = this.key;
   }
 
-  /** Whether the AOR has any bindings, as far as the table and the batch know without reading its record. */
+  /** Whether the AOR has any bindings, as far as the table and the batch know without its record. */
   isKnown(): boolean {
     return this.aorLength < 0 || this.find() !== AOR_EMPTY;
   }
@@ -131,7 +131,7 @@ export class AorState {
     return this.earlier.some((writes) => writes.find(key[0], key[1], key[2], key[3]) >= 0);
   }
 
-  /** What the table has of the AOR, while no write that is not settled has touched it: AOR_*. */
+  /** The table's knowledge of the AOR, while no unsettled write has touched it: AOR_*. */
   find(): number {
     const { key, row } = this;
     if (this.isTouched()) return AOR_OTHER;
@@ -139,7 +139,7 @@ export class AorState {
     return row.plain ? AOR_PLAIN : AOR_OTHER;
   }
 
-  /** Brings the AOR's images into the request, and reserves memory of the working set for new ones. */
+  /** Loads the AOR's images into the request, and reserves memory of the working set for new ones. */
   load(request: ExchangeRequest): void {
     const { writes, key } = this;
     this.recordAt = writes.reserve(RECORD_BYTES_MAX); // first: it may move the working set's bytes
@@ -165,12 +165,12 @@ export class AorState {
       writes.copyRow(entry, this.row);
       refreshImage(request.state, request.stateAt, this.row);
     }
-    // A sound checksum over images that are none: written by a faulty program; worth no more than a damaged record.
+    // A sound checksum over invalid images: written by a faulty program, and treated like a damaged record.
     if (entry < 0 && countImages(request.state, request.stateAt, request.stateEnd) < 0)
       request.stateEnd = request.stateAt;
   }
 
-  /** As `load` of an AOR that `find` has found to be AOR_EMPTY. */
+  /** As `load`, for an AOR that is AOR_EMPTY. */
   loadNothing(request: ExchangeRequest): void {
     this.recordAt = this.writes.reserve(RECORD_BYTES_MAX);
     this.uncommitted = false;
@@ -181,12 +181,12 @@ export class AorState {
     request.stateEnd = 0;
   }
 
-  /** Where the AOR of the record loaded begins in the request's state; it ends where the images begin. */
+  /** Start of the loaded record's AOR in the request's state; its end is the start of the images. */
   get loadedAorAt(): number {
     return this.loadedAt + RECORD_HEADER_BYTES;
   }
 
-  /** What the AOR's bindings say of a nonce, or -1. */
+  /** The highest nc in the AOR's bindings for a nonce, or -1. */
   highestNc(request: ExchangeRequest, idHigh: number, idLow: number): number {
     const { row } = this;
     if (this.find() === AOR_PLAIN) return row.nonceId === nonceIdOf(idHigh, idLow) ? row.highestNc : -1;
@@ -195,7 +195,7 @@ export class AorState {
     return highestNc(request.state, request.stateAt, request.stateEnd, idHigh, idLow);
   }
 
-  /** Has an image that is not kept written where the working set has memory. */
+  /** Starts the record in free memory of the working set, for an image that is not kept. */
   startImage({ record }: ExchangeResult): void {
     const at = this.writes.reserve(RECORD_BYTES_MAX);
     record.start(this.writes.bytes, at, at + RECORD_BYTES_MAX);
@@ -210,15 +210,15 @@ export class AorState {
     setRecordAorLength(writes.bytes, recordAt, aorLength);
   }
 
-  /** Starts the new record of the AOR whose record was loaded. */
+  /** Starts the new record of the AOR with the loaded record's header. */
   startRecordLikeLoaded({ state, stateAt }: ExchangeRequest, { record }: ExchangeResult): void {
     record.start(this.writes.bytes, this.recordAt, this.recordAt + RECORD_BYTES_MAX);
     record.span(state, this.loadedAt, stateAt);
   }
 
   /**
-   * The record written becomes the AOR's; without bindings it is removed.
-   * @param newImageAt where in it the image stands that the module has written last; negative: nowhere
+   * Puts the written record into the working set as the AOR's; without bindings the AOR is removed.
+   * @param newImageAt offset in it of the image that the module wrote last; negative: none
    */
   put({ record }: ExchangeResult, bindings: number, newImageAt = -1): void {
     const { writes, key, recordAt } = this;
@@ -234,23 +234,23 @@ export class AorState {
     writes.put(key[0], key[1], key[2], key[3], 0);
   }
 
-  /** From here on to the end of the batch, records are changed that nobody has asked about. */
+  /** Marks the start of the batch's sweep: changes of records without a request. */
   startSweep(): void {
     this.sweptMax = this.writes.length + this.store.batchBytes;
   }
 
-  /** Whether records that the sweep has not looked at have to wait: a batch is refused whole where it is too long. */
+  /** Whether the sweep must leave the remaining records to the next batch: a batch that is too long fails as a whole. */
   get isSweepFull(): boolean {
     return this.writes.length >= this.sweptMax;
   }
 
-  /** The AOR's only binding becomes what `row` says. */
+  /** Puts the refresh of the AOR's only binding, as in `row`, into the working set. */
   putRefresh(): void {
     const { writes, key } = this;
     writes.refresh(key[0], key[1], key[2], key[3], this.row);
   }
 
-  /** The record as the batches in flight leave it. Behind a refresh in flight comes no other: `find` sees to that. @cold */
+  /** The record after the batches in flight. A refresh in flight is never followed by another: `find` makes sure. @cold */
   private loadEarlier(): number {
     const { earlier, key, loaded, row } = this;
     let i = earlier.length - 1;

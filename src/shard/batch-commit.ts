@@ -1,6 +1,6 @@
-// The commit of a batch in two halves: its writes are handed to the store, which gives them a position, and its answers leave once
-// the store has settled that position. A store that settles at once is done with both in one call. With another, batches are in
-// flight: their answers wait, decisions see their writes, and where they fail so does all that was decided on them.
+// The commit of a batch in two halves. Its writes are handed to the store, which gives them a position. Its answers are sent once
+// the store has settled that position. A store that settles at once does both in one call. With another, batches are in
+// flight: their answers wait, decisions see their writes, and if they fail, so does everything decided on them.
 // @hot
 
 import type { Changes } from '../core/binding/changes.ts';
@@ -20,17 +20,17 @@ import type { Measures } from './observe/measures.ts';
 import type { Pinger } from './pings/pinger.ts';
 import type { ResponseLifecycle } from './response-lifecycle.ts';
 
-/** How often the store is asked while batches are in flight and no message comes. */
+/** Interval at which the store is asked while batches are in flight and no message comes. */
 const ASK_MS = 1;
 /** Batches in flight at most: each has a working set of its own. */
 const IN_FLIGHT_MAX = 8;
 
-/** What hangs on a position that the store has not settled. */
+/** All that depends on a position that the store has not settled. */
 class BatchInFlight {
   position = 0;
   /** Epoch ms at which it was committed. */
   since = 0;
-  /** Behind the slots that its answers' requests lie in. */
+  /** First slot behind those of its answers' requests. */
   freeSlot = 0;
   readonly writes = new WriteSet();
   readonly answers: BatchResponses;
@@ -57,10 +57,10 @@ export interface CommitParts {
   readonly events: EventSink | undefined;
   readonly history: History | null;
   readonly flows: FlowSweeper | null;
-  /** Is told of writes that hold while it is on. */
+  /** Gets committed writes while it is on. */
   readonly pinger: Pinger | null;
   readonly counters: Float64Array;
-  /** In a cluster: whether the stream has been silent for so long that who waits is to hear something. */
+  /** In a cluster: whether the stream has been silent for so long that waiting clients get an answer. */
   readonly deciding: { refuses(now: number): boolean } | null;
 }
 
@@ -70,7 +70,7 @@ export class BatchCommit {
   private readonly inFlight: BatchInFlight[] = [];
   private readonly spare: BatchInFlight[] = [];
   private askedAt = 0;
-  /** Rows of `answers` from here on waited for the store, so many seconds. */
+  /** Rows of `answers` from this one on waited for the store, for `waitedS` seconds. */
   private heldFrom = 0;
   private readonly waitedS = new Float64Array(SLOT_COUNT);
 
@@ -78,7 +78,7 @@ export class BatchCommit {
     this.parts = parts;
   }
 
-  /** The first slot that no request in flight lies in. */
+  /** The first slot without a request in flight. */
   get firstSlot(): number {
     let slot = 0;
     for (let i = 0; i < this.inFlight.length; i++)
@@ -86,18 +86,18 @@ export class BatchCommit {
     return this.isFull ? SLOT_COUNT : slot;
   }
 
-  /** Nothing can be decided until the store has settled a batch. */
+  /** Whether the maximum of batches is in flight: no request can be decided until the store settles one. */
   get isFull(): boolean {
     return this.inFlight.length >= IN_FLIGHT_MAX;
   }
 
-  /** The batch's one transaction, and what has settled of those before. Answers that may leave stand in `answers`, 503s among them. */
+  /** Commits the batch's one transaction, and collects settled earlier ones. `answers` then holds those to send, 503s among them. */
   commit(now: number, freeSlot: number): void {
     const { committer, writes, changes, answers, lifecycle } = this.parts;
     const waits = this.inFlight.length > 0;
     const { hasConditional } = answers;
     if (writes.count > 0 || (hasConditional && !waits)) {
-      // What only runs out would run out again after a crash: nobody waits for the disk.
+      // Expiries alone would happen again after a crash: no client waits for the disk.
       const position =
         writes.count > 0 ? committer.append(writes, changes, now, hasConditional) : committer.confirm(now);
       const settled = position === FAILED || waits ? position : committer.settled(now);
@@ -111,7 +111,7 @@ export class BatchCommit {
     if (this.inFlight.length > 0) this.collect(now);
   }
 
-  /** The answers have left. */
+  /** Measures the sent answers. */
   measure(measures: Measures, peers: Peers, seconds: number): void {
     const { answers } = this.parts;
     measures.answered(answers, peers, seconds, 0, this.heldFrom);
@@ -132,7 +132,7 @@ export class BatchCommit {
     flows?.committed(writes, now);
     if (pinger?.isOn) pinger.committed(writes, now);
     history?.publish();
-    if (changes.count > 0 && events?.listening) events.publish(changes); // who hears of it finds it in the history
+    if (changes.count > 0 && events?.listening) events.publish(changes); // a listener that hears of a change finds it in the history
   }
 
   private failed(now: number): void {
@@ -140,7 +140,7 @@ export class BatchCommit {
     this.parts.flows?.failed(now);
   }
 
-  /** What hung on the commit, from a row on, is answered 503. Where another node owns the shard, who repeats is left to ask that one. */
+  /** Answers 503 from a row on to requests that depended on the commit. If another node owns the shard, UDP clients repeat to that one. */
   private refuse(from: number, now: number): void {
     const { answers, lifecycle, committer, counters, peers, transactions } = this.parts;
     if (committer.isLost) {
@@ -157,7 +157,7 @@ export class BatchCommit {
     lifecycle.fail(from, now);
   }
 
-  /** The batch waits for its position: all that hangs on it moves aside. @cold */
+  /** Moves the batch aside, with all that depends on it, until its position is settled. @cold */
   private setAside(position: number, freeSlot: number, now: number): void {
     const { answers, state, writes, tally, changes, history, flows } = this.parts;
     const batch = this.spare.pop() ?? new BatchInFlight(answers.bytes);
@@ -190,7 +190,7 @@ export class BatchCommit {
     if (this.inFlight.length > 0 && this.parts.deciding?.refuses(now)) this.leaveOpen(now);
   }
 
-  /** Those who wait are told that nobody knows; what becomes of the writes, of which nobody else is told yet, is seen then. @cold */
+  /** Tells waiting clients that the result is unknown. The writes are still in flight, unpublished; their fate is seen later. @cold */
   private leaveOpen(now: number): void {
     const { lifecycle, answers } = this.parts;
     const from = answers.count;
@@ -212,7 +212,7 @@ export class BatchCommit {
     }
   }
 
-  /** The answers of a batch in flight join those that leave. @cold */
+  /** Adds the answers of a batch in flight to those that are sent. @cold */
   private letLeave(batch: BatchInFlight, isCommitted: boolean, now: number): void {
     const { answers, lifecycle, events, flows, pinger, history } = this.parts;
     const from = answers.count;
@@ -231,7 +231,7 @@ export class BatchCommit {
     if (isCommitted) this.dropOverwritten(from);
   }
 
-  /** Of an answer that newer ones have overwritten meanwhile, its client's retransmission draws another. @cold */
+  /** Drops answers that newer ones have overwritten meanwhile: the client's retransmission draws a new one. @cold */
   private dropOverwritten(from: number): void {
     const { answers, transactions, counters } = this.parts;
     let kept = from;

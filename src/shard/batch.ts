@@ -1,5 +1,5 @@
-// The order of a batch, for all who drive a shard: receive, expire, commit, send, release, observe. No thread, no socket, no
-// clock: what differs between a shard's thread, a registrar inside a program, the warm-up and a simulation comes as BatchParts.
+// The order of a batch, for all drivers of a shard: receive, expire, commit, send, release, observe. No thread, no socket, no
+// clock: BatchParts has the differences of a shard's thread, a registrar inside a program, the warm-up and a simulation.
 // @hot
 
 import type { BatchResponses } from '../core/uas/batch-responses.ts';
@@ -11,54 +11,54 @@ import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } fr
 import type { OutgoingRequests } from './outgoing/outgoing-requests.ts';
 import type { ShardSettings } from './shard-settings.ts';
 
-/** The shard, as its driver sees it. */
+/** The shard in its driver's view. */
 export interface Pipeline {
   readonly peers: Peers;
   readonly answers: BatchResponses;
-  /** Requests of its own that leave with the answers; null or absent where it never sends any. */
+  /** The shard's own requests, sent with the answers; null or absent where it never sends any. */
   readonly outgoing?: OutgoingRequests | null;
-  /** The first slot for the next batch; 0 unless answers wait for the store, SLOT_COUNT where no message can be received. */
+  /** The first slot for the next batch; above 0 while answers wait for the store, SLOT_COUNT where no message can be received. */
   readonly firstSlot: number;
-  /** Whom abuse control limits; null or absent where nobody authenticates. */
+  /** Abuse control; null or absent where no sender authenticates. */
   readonly gate?: Gate | null;
   open(): void;
-  /** Throws where the rules make no sense; then the old ones hold on. */
+  /** Throws for invalid rules; then the old ones stay. */
   configure(settings: ShardSettings): void;
   receive(slot: number, length: number, now: number): void;
-  /** Brings requests that were held back into slots from `first` on; returns the first slot that is free. Without it none ever is. */
+  /** Puts held requests into slots from `first` on; returns the first free slot. Absent: none is ever held. */
   takeHeld?(lengths: Int32Array, first: number, now: number): number;
-  /** A list of flows that have ended, in a slot of the slab. */
+  /** A list of closed flows, in a slot of the slab. */
   flowsEnded(slot: number, length: number, now: number): void;
-  /** The message that comes next into a slot has waited for its user, of whom nobody could tell. */
+  /** The next message in a slot has waited for its user without a result. */
   waitedInVain(slot: number): void;
-  /** The message that comes next into a slot, a lookup, has waited for devices to wake. Without it none ever waits. */
+  /** The next message in a slot, a lookup, has waited for devices to wake. Absent: none ever waits. */
   hasWaited?(slot: number): void;
-  /** A request of its own, in a slot, has found no connection to the peer of the slot. Without it none ever asks for one. */
+  /** A request of the shard's own, in a slot, has found no connection to the slot's peer. Absent: none ever needs one. */
   notSent?(slot: number, length: number, now: number): void;
-  /** In a cluster: connections of other nodes may be gone. */
+  /** In a cluster: connections of other nodes may have closed. */
   nodesGone?(): void;
-  /** @param freeSlot behind the slots of the batch: repeated answers use those from there on */
+  /** @param freeSlot first slot behind the batch's: repeated answers use the slots from it on */
   expire(now: number, freeSlot: number): void;
   commit(now: number): void;
-  /** The answers have left, so many seconds after the batch was received. */
+  /** The answers have been sent, this many seconds after the batch was received. */
   release(seconds: number): void;
-  /** @param waitMs work that waits, ms @param fill used share of its capacity @param batchMs time of the batch */
+  /** @param waitMs waiting work, ms @param fill used share of its capacity @param batchMs time of the batch */
   observe(now: number, waitMs: number, fill: number, batchMs: number): void;
   msToNextTick(now: number): number;
-  /** In a cluster: from here on this node decides, or another one does. @param epoch greater than that of any before */
+  /** In a cluster: from now on this node decides, or another one does. @param epoch greater than any earlier node's */
   tookOver?(epoch: number, now: number): void;
   gaveUp?(): void;
 }
 
-/** What waits to be received, behind a batch. */
+/** Messages that wait to be received, after a batch. */
 export interface Backlog {
-  /** Used share of the capacity for messages that wait, of the fullest buffer: 0 to 1. */
+  /** Used share of the capacity for waiting messages, of the fullest buffer: 0 to 1. */
   readonly fill: number;
   /**
-   * How long the messages that wait will take, ms; 0 where the batch had all there were. Called once, after each batch.
+   * Time that the waiting messages will take, ms; 0 where the batch received all. Called once, after each batch.
    * @param batch messages in the batch
    * @param isFull whether it had no free slot
-   * @param usualMs time of a batch of late
+   * @param usualMs time of a recent batch
    */
   waitMs(batch: number, isFull: boolean, usualMs: number): number;
 }
@@ -69,11 +69,11 @@ export interface BatchParts {
   readonly measures: Measures;
   /** Milliseconds since any fixed moment. */
   elapsed(): number;
-  /** All messages are decided, nothing is committed: other shards can start on what was forwarded to them. */
+  /** All messages are decided, nothing is committed: other shards can start with the messages forwarded to them. */
   decided?(): void;
   /** Sends the rows of `shard.answers`. */
   send(): void;
-  /** Without it nothing ever waits, and no storm is seen. */
+  /** Absent: no message ever waits, and no storm is seen. */
   readonly backlog?: Backlog;
 }
 
@@ -102,14 +102,14 @@ export class BatchDriver {
     this.finish(end, now);
   }
 
-  /** One message of a batch that comes one by one, its source in the same row of `peers`. */
+  /** One message of a batch that arrives one by one, its source in the same row of `peers`. */
   receive(slot: number, length: number, now: number): void {
     if (!this.isOpen) this.begin();
     this.messages++;
     this.parts.shard.receive(slot, length, now);
   }
 
-  /** Ends the batch, which may have received nothing. @param freeSlot behind its last slot */
+  /** Ends the batch, which may be empty. @param freeSlot first slot behind its last */
   finish(freeSlot: number, now: number): void {
     if (!this.isOpen) this.begin();
     const { parts, messages } = this;
@@ -128,7 +128,7 @@ export class BatchDriver {
     shard.release(tookMs / 1000);
     this.isOpen = false;
     this.messages = 0;
-    // One slow sync says nothing of the next batches.
+    // One slow sync does not predict the next batches.
     const usualMs = tookMs < this.lastMs ? tookMs : this.lastMs;
     this.lastMs = tookMs;
     const waitMs = this.backlog.waitMs(messages, freeSlot >= SLOT_COUNT, usualMs);

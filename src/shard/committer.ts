@@ -1,4 +1,4 @@
-// A batch's one commit, and the state of the disk: whether it fails now, when it is probed without a request, and the lines of the log.
+// A batch's one commit, and the state of the disk: whether commits fail now, probes without a request, and the log lines.
 // @hot
 
 import type { Changes } from '../core/binding/changes.ts';
@@ -9,13 +9,13 @@ import { COUNTER } from './observe/counters.ts';
 import { PacedLog } from './observe/paced-log.ts';
 import type { ShardOptions } from './shard-options.ts';
 
-/** In the place of a position: nothing behind the last settled one holds, or will. */
+/** In place of a position: nothing behind the last settled one is or will be committed. */
 export const FAILED = -1;
-/** Where commits fail and no request brings the next one: a load balancer sends nothing to a node that is not ready. */
+/** Interval of probes while commits fail and no request causes one: a load balancer sends none to a node that is not ready. */
 const PROBE_MS = 1000;
-/** So long none may have failed before the disk is called sound: on a full one, small batches fit where large ones do not. */
+/** Time without a failure after which the disk counts as sound: on a full one, small batches fit where large ones do not. */
 const STEADY_MS = 3000;
-/** A batch that took longer is told: its phones have sent again by then. */
+/** A batch that took longer is logged: its phones have sent again by then. */
 const HUNG_MS = 3000;
 
 export class Committer {
@@ -66,7 +66,7 @@ export class Committer {
     return position;
   }
 
-  /** The position that must be settled before an answer that tells of no change may leave, or FAILED. */
+  /** The position to be settled before an answer without changes may be sent, or FAILED. */
   confirm(now: number): number {
     let position = FAILED;
     try {
@@ -77,7 +77,7 @@ export class Committer {
     return position;
   }
 
-  /** The position up to which all holds, or FAILED: then nothing behind it does. */
+  /** The position up to which all commits hold, or FAILED: then none behind it does. */
   settled(now: number): number {
     let position = FAILED;
     try {
@@ -97,17 +97,17 @@ export class Committer {
     this.readFailure.tell({ error: String(error) }, now);
   }
 
-  /** A batch took so long, its commit included. */
+  /** Logs a batch that took too long, its commit included. */
   took(ms: number, now: number): void {
     if (ms >= HUNG_MS) this.hang.tell({ took_s: Math.round(ms / 1000) }, now);
   }
 
-  /** Records turned out to be damaged, so many since the start. @cold */
+  /** Logs damaged records. @param since their number since the start @cold */
   damaged(since: number, now: number): void {
     this.damage.tell({ since_start: since }, now);
   }
 
-  /** Tries the disk again where that is due. */
+  /** Tries the disk again if that is due. */
   probe(now: number): void {
     if (this.msToProbe(now) === 0) this.prove(now);
   }

@@ -1,5 +1,5 @@
-// What the table has to know of a record that a batch writes: how many bindings, when the first ends, and where there is
-// only one, all that a plain refresh changes and is compared with. @hot
+// The table's fields for a record that a batch writes: the number of bindings, the first expiry, and for an only
+// binding all that a plain refresh changes and compares. @hot
 
 import { describeImage } from '../core/binding/binding.ts';
 import type { Identity } from '../core/binding/identity.ts';
@@ -12,7 +12,7 @@ import type { WriteSet } from '../location/write-set.ts';
 export class RecordDescriber {
   private readonly identity: Identity;
   private readonly row = new RowCopy();
-  /** How long bindings that sleep are kept behind their expiry; KEPT_NEVER: not at all. */
+  /** Time that sleeping bindings are kept after their expiry; KEPT_NEVER: they are not kept. */
   dormantMs = KEPT_NEVER;
 
   constructor(identity: Identity) {
@@ -20,8 +20,8 @@ export class RecordDescriber {
   }
 
   /**
-   * Tells the working set what the record of an entry says.
-   * @param newImageAt where in its bytes the image stands that the module has written last; negative: nowhere
+   * Sets the fields of an entry's record in the working set.
+   * @param newImageAt offset in its bytes of the image that the module wrote last; negative: none
    */
   describe(writes: WriteSet, entry: number, newImageAt = -1): void {
     const { row, identity } = this;

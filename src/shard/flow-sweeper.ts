@@ -1,5 +1,5 @@
-// Removes bindings whose connection has ended from the store, at once or after a grace, a bounded number of AORs per batch. Those of before a
-// restart are searched in the background. The rule is core/binding/live-flow's, by which lookups leave such bindings out already.
+// Removes bindings whose connection has closed from the store, at once or after a grace, a bounded number of AORs per batch. Records from
+// before a restart are searched in the background. Lookups already leave such bindings out, by the same rule (core/binding/live-flow).
 // @hot
 
 import { imageLength } from '../core/binding/binding.ts';
@@ -21,17 +21,17 @@ import { slab, slotStart } from '../sip/parser/slab.ts';
 import type { AorState } from './aor-state.ts';
 import type { BatchTally } from './observe/batch-tally.ts';
 
-/** AORs looked at per batch: bounds the batch, and the write set. */
+/** AORs visited per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 128;
-/** Pairs of flow and AOR that a shard tracks; bindings beyond are no targets once their flow is dead, and expire. */
+/** Pairs of flow and AOR that a shard tracks; bindings beyond are no targets once their flow has closed, and expire. */
 const PAIRS_MAX = 1 << 20;
-/** Of the records of before the start: so many at a time, and how often. About 5% of a core. */
+/** Search of the records from before the start: AORs at a time, and the interval. About 5% of a core. */
 const AORS_PER_LOOK = 128;
 const LOOK_MS = 10;
-/** How soon AORs are looked at again after a load or a commit that failed. */
+/** Time until AORs are visited again after a failed load or commit. */
 const RETRY_MS = 1000;
 
-/** Pairs of flow and AOR looked at in a batch. */
+/** Pairs of flow and AOR visited in a batch. */
 export class PairsTaken {
   readonly tokens = new Uint32Array(AORS_PER_BATCH);
   readonly keys = new Uint32Array(AORS_PER_BATCH * 4);
@@ -49,17 +49,17 @@ export class FlowSweeper implements RecordVisitor {
   private readonly state: AorState;
   private readonly exchange: ShardExchange;
   private readonly tally: BatchTally;
-  // Flows that have ended and have pairs, in the order in which they are due: a queue in a ring of power-of-two size.
+  // Closed flows with pairs, in the order in which they are due: a queue in a ring of power-of-two size.
   private tokens = new Uint32Array(FLOWS_AT_FIRST);
   /** By `time`. */
   private dueAt = new Float64Array(FLOWS_AT_FIRST);
   private first = 0;
   private waiting = 0;
-  /** Of the batch under way. */
+  /** Of the current batch. */
   private pairs = new PairsTaken();
-  /** Of the AOR looked at: bindings whose connection has ended. */
+  /** Of the current AOR: bindings whose connection has closed. */
   private cutOff = 0;
-  /** Where the look at the records of before the start continues, and when; -1 when it is over. */
+  /** Position of the search of records from before the start, and its next time; -1 when it is over. */
   private cursor = 0;
   private lookAt = 0;
   private now = 0;
@@ -87,8 +87,8 @@ export class FlowSweeper implements RecordVisitor {
   }
 
   /**
-   * Takes in an AOR's images: what lives by a flow is tracked, and what lives by a dead one goes in its turn.
-   * @param again whether flows that were tracked before may have died unheard
+   * Tracks an AOR's bindings that end with a flow, and queues the closed flows.
+   * @param again whether flows tracked before may have closed unnoticed
    */
   watch(
     k0: number,
@@ -110,7 +110,7 @@ export class FlowSweeper implements RecordVisitor {
     }
   }
 
-  /** A node's flows have ended: in a slot of the slab a list of tokens, four bytes each, the lowest first. */
+  /** A node's flows have closed: a slot of the slab has a list of tokens, four bytes each, the lowest first. */
   ended(slot: number, length: number, node: number, now: number): void {
     for (let at = slotStart(slot), end = at + length; at < end; at += 4) {
       const flow = (slab[at] | (slab[at + 1] << 8) | (slab[at + 2] << 16) | (slab[at + 3] << 24)) >>> 0;
@@ -119,17 +119,17 @@ export class FlowSweeper implements RecordVisitor {
     }
   }
 
-  /** All records are looked at again: others have written them. @cold */
+  /** Searches all records again: another owner has written them. @cold */
   lookAgain(): void {
     this.cursor = 0;
   }
 
-  /** Bindings of ended flows join the batch's writes; the rest at the next call. */
+  /** Adds removals of bindings of closed flows to the batch's writes; the rest follows at the next call. */
   sweep(now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
     this.pairs.count = 0;
     const at = this.time.at(now);
     if (this.cursor >= 0 && at >= this.lookAt) this.lookBack(now);
-    const { tokens, dueAt, index, state } = this; // as the look has left them: it may make the queue grow
+    const { tokens, dueAt, index, state } = this; // after the search: it may make the queue grow
     while (this.waiting > 0 && this.pairs.count < AORS_PER_BATCH && !state.isSweepFull) {
       const entry = this.first & (tokens.length - 1);
       if (dueAt[entry] > at) return;
@@ -146,14 +146,14 @@ export class FlowSweeper implements RecordVisitor {
     return Math.max(0, Math.ceil(dueAt - this.time.at(now)));
   }
 
-  /** For the store: a record of before the start, or one written since. */
+  /** For the store: a record from before the start, or one written since. */
   visitRecord(key: Uint32Array, bytes: Uint8Array, length: number): void {
     const images = RECORD_HEADER_BYTES + recordAorLength(bytes, 0);
     if (countImages(bytes, images, length) > 0)
       this.watch(key[0], key[1], key[2], key[3], bytes, images, length, this.now, true);
   }
 
-  /** The batch's writes hold. */
+  /** The batch's writes are committed. */
   committed(writes: WriteSet, now: number): void {
     const { rows, at, end } = writes;
     for (let entry = 0, w = 0; entry < writes.count; entry++, w += ROW_WORDS) {
@@ -163,7 +163,7 @@ export class FlowSweeper implements RecordVisitor {
     }
   }
 
-  /** The batch's writes do not hold: what was looked at for its flow is looked at again soon. */
+  /** The batch's writes have failed: its pairs are visited again soon. */
   failed(now: number, { tokens, keys, count } = this.pairs): void {
     for (let i = 0, k = 0; i < count; i++, k += 4) {
       this.index.track(tokens[i], keys[k], keys[k + 1], keys[k + 2], keys[k + 3]);
@@ -179,14 +179,14 @@ export class FlowSweeper implements RecordVisitor {
     return pairs;
   }
 
-  /** Some of the records of before the start: slowly, for what lives by a dead flow is no target meanwhile either. */
+  /** Visits some of the records from before the start: slowly, for bindings of closed flows are no targets meanwhile either. */
   private lookBack(now: number): void {
     this.now = now;
     this.lookAt = this.time.at(now) + LOOK_MS;
     this.cursor = this.store.visitSome(this.cursor, AORS_PER_LOOK, this);
   }
 
-  /** Takes out of the AOR in the index's `key` what lives by the flow. */
+  /** Removes the flow's bindings from the AOR in the index's `key`. */
   private visit(token: number, now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
     const { state, index, pairs } = this;
     const { request, result } = this.exchange;
@@ -212,7 +212,7 @@ export class FlowSweeper implements RecordVisitor {
     this.tally.cutOff(this.cutOff);
   }
 
-  /** Copies what does not live by the flow, and as asleep what a push may wake; returns how many. */
+  /** Copies the other bindings, and as asleep those whose device a push may wake; returns how many. */
   private copyImages(token: number, changes: ChangeSink | null, history: ChangeSink | null): number {
     const { request, result } = this.exchange;
     const aorAt = this.state.loadedAorAt;
@@ -235,7 +235,7 @@ export class FlowSweeper implements RecordVisitor {
     return count;
   }
 
-  /** The flow is looked at again soon, not now: where it stands first, it gives up its place, or the sweep would find it for ever. */
+  /** Visits the flow again soon, not now. At the head of the queue it gives up its place: otherwise the sweep would not end. */
   private postpone(token: number, now: number): void {
     if (this.waiting > 0 && this.tokens[this.first & (this.tokens.length - 1)] === token) this.dequeue();
     this.push(token, this.time.at(now) + RETRY_MS);
@@ -250,7 +250,7 @@ export class FlowSweeper implements RecordVisitor {
     this.push(token, this.time.at(now) + this.graceMs);
   }
 
-  /** A little out of order is no harm: what stands behind a later one waits for it. */
+  /** The queue need not be exactly in order: an entry behind a later one waits for it. */
   private push(token: number, dueAt: number): void {
     if (this.waiting === this.tokens.length) this.grow();
     const entry = (this.first + this.waiting++) & (this.tokens.length - 1);

@@ -1,5 +1,5 @@
-// Sources of a shard: which are refused unread (abuse control, scanners), which need no password (trusted
-// proxies), and what becomes of a request counted for its source and its account. Decides nothing about bindings.
+// Sources of a shard: those refused unread (abuse control, scanners), those without a password (trusted
+// proxies), and the count of results for sources and accounts. Decides nothing about bindings.
 // @hot
 
 import {
@@ -32,7 +32,7 @@ export interface GateOptions {
   readonly trustedProxies: readonly string[];
 }
 
-/** A log line about a source that is refused, or an account whose credentials are put off. */
+/** Logs a refused source, or an account whose credentials are not checked for now. */
 export type AbuseLog = (event: 'source refused' | 'account limited', report: RefusalReport | LimitedReport) => void;
 
 export class Gate {
@@ -54,7 +54,7 @@ export class Gate {
     this.log = log;
   }
 
-  /** Other limits; scores stay. Throws before anything has changed where an address makes no sense. @cold */
+  /** Sets other limits; scores stay. Throws before any change for an invalid address. @cold */
   configure(options: GateOptions): void {
     const trusted = new TrustedSources(options.trustedProxies);
     const scanners = scannersOf(options);
@@ -63,7 +63,7 @@ export class Gate {
     this.scanners = scanners;
   }
 
-  /** Before parsing: whether the message in a slot is looked at. If not, it is dropped, counted and now and then logged. */
+  /** Before parsing: whether the message in a slot is processed. If not, it is dropped, counted and sometimes logged. */
   accepts(slot: number, at: number, end: number, now: number): boolean {
     const { abuse, counters } = this;
     if (!abuse.accepts(this.peers, slot, now)) {
@@ -76,7 +76,7 @@ export class Gate {
     return false;
   }
 
-  /** Whether the credentials that were read last are to be checked now, or put off: counted and now and then logged. */
+  /** Whether the credentials read last are checked now; if not, that is counted and sometimes logged. */
   mayTry(slot: number, account: Uint32Array, authenticator: Authenticator, now: number): boolean {
     const { abuse, counters, peers } = this;
     if (abuse.aorAllowed(peers, slot, account[0], account[1], account[2], now)) return true;
@@ -104,7 +104,7 @@ export class Gate {
     );
   }
 
-  /** Whether From, which a trusted proxy stands for, is the AOR itself (§10.3 step 3). */
+  /** Whether From, as asserted by a trusted proxy, is the AOR itself (§10.3 step 3). */
   assertsAor(aor: Uint8Array, aorLength: number): boolean {
     if (canonicalAor(slab, table, T_FROM, this.from) !== aorLength) return false;
     for (let i = 0; i < aorLength; i++) if (this.from[i] !== aor[i]) return false;
@@ -112,10 +112,10 @@ export class Gate {
   }
 
   /**
-   * What a request came to, where clients authenticate.
-   * @param account whose password stood in it, where one was checked
+   * Counts the result of a request, where clients authenticate.
+   * @param account the account whose password it tried, where one was checked
    * @param status of its answer
-   * @param authenticated whether right credentials stood in it
+   * @param authenticated whether it had right credentials
    * @param outcome the authenticator's AUTH_*, of this request
    */
   countResult(

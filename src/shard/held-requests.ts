@@ -1,13 +1,13 @@
-// Requests that cannot be decided yet, since the shard waits for its stream: they are kept, and received anew once that is over. Nobody
-// would repeat those over connections; a phone over UDP is answered sooner than by its next repetition. Bounded; without a cluster there are
-// none.
+// Requests that cannot be decided while the shard waits for its stream: they are kept, and received anew afterwards. Clients do
+// not repeat requests over connections; over UDP this answers sooner than the phone's next repetition. Bounded; without a cluster no
+// request is held.
 
 import { SLOT_COUNT, slab, slotStart } from '../sip/parser/slab.ts';
 import { copyPeer, createPeers, type Peers, TRANSPORT_UDP } from '../sip/sources.ts';
 
 const REQUESTS_MAX = 1024;
 const BYTES_MAX = 4 << 20;
-/** Beyond it only requests over connections are kept. */
+/** Beyond this number only requests over connections are kept. */
 const DATAGRAMS_AMONG = REQUESTS_MAX / 2;
 
 export class HeldRequests {
@@ -17,7 +17,7 @@ export class HeldRequests {
   private readonly rows = createPeers(REQUESTS_MAX);
   private readonly messages: Uint8Array[] = [];
 
-  /** Keeps the message in a slot; false where its capacity is used up. */
+  /** Keeps the message in a slot; false where the capacity is used up. */
   keep(slot: number, length: number, peers: Peers): boolean {
     const most = peers.transport[slot] === TRANSPORT_UDP ? DATAGRAMS_AMONG : REQUESTS_MAX;
     if (this.count >= most || this.bytes + length > BYTES_MAX) return false;
@@ -29,7 +29,7 @@ export class HeldRequests {
     return true;
   }
 
-  /** Brings the oldest into the slots from `first` on, as many as fit; returns the first slot that is free. */
+  /** Puts the oldest into the slots from `first` on, as many as fit; returns the first free slot. */
   restore(lengths: Int32Array, first: number, peers: Peers): number {
     let slot = first;
     for (; slot < SLOT_COUNT && this.count > 0; slot++) {

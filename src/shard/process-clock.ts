@@ -1,11 +1,11 @@
-// The time that bindings live by, epoch milliseconds, the same in every thread: an anchor in shared memory plus what has passed by the
-// monotonic clock since. Somebody who sets the machine's clock moves nothing here; server/process/clock-keeper moves the anchor.
+// The time of bindings, epoch milliseconds, the same in every thread: an anchor in shared memory plus the time since then by the
+// monotonic clock. A change of the machine's clock has no effect; server/process/clock-keeper moves the anchor.
 // @hot
 
 import { monotonicMs } from '../transport/monotonic.ts';
 
 const ANCHOR = 0;
-/** By the monotonic clock; 0: not at all. */
+/** By the monotonic clock; 0: not held. */
 const HELD_UNTIL = 1;
 const SET_BACKS = 2;
 const WORDS = 3;
@@ -29,13 +29,13 @@ export class ProcessClock {
     return Math.floor(this.words[ANCHOR] + this.monotonic());
   }
 
-  /** Bindings that have run out are not removed for now: the clock may be wrong. */
+  /** Expired bindings are not removed for now: the clock may be wrong. */
   get holds(): boolean {
     const until = this.words[HELD_UNTIL];
     return until > 0 && this.monotonic() < until;
   }
 
-  /** Raised when the time was set back: what was granted before may end later than it should. */
+  /** Number of times the clock was set back: bindings granted before may end later than they should. */
   get setBacks(): number {
     return this.words[SET_BACKS];
   }
@@ -61,13 +61,13 @@ export class ProcessClock {
     this.words[SET_BACKS]++;
   }
 
-  /** @param ms 0: no more @cold */
+  /** @param ms 0: ends it @cold */
   hold(ms: number): void {
     this.words[HELD_UNTIL] = ms === 0 ? 0 : this.monotonic() + ms;
   }
 }
 
-/** For who has no data directory: the machine's time at the start, and what has passed since. @cold */
+/** For processes without a data directory: the machine's time at the start, plus the time since. @cold */
 export function startClock(): ProcessClock {
   const clock = new ProcessClock(createClockMemory());
   clock.set(Date.now());

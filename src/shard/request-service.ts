@@ -1,5 +1,5 @@
-// What a request comes to, once it is known to be new: who asks, and may they; then the registrar's, the redirect server's or the
-// user agent server's answer, from the AOR's bindings and into the batch's working set.
+// The service of a new request: authentication and authorization; then the answer of the registrar, the redirect server or the
+// user agent server, from the AOR's bindings and into the batch's working set.
 // @hot
 
 import type { Overload } from '../core/abuse/overload.ts';
@@ -38,7 +38,7 @@ import type { Subscriptions } from './subscriptions/subscriptions.ts';
 export interface RequestParts {
   readonly rules: ShardRules;
   readonly admission: Admission;
-  /** Lookups that wait for devices to wake; null: none does. */
+  /** Lookups that wait for devices to wake; null: none waits. */
   readonly sleepers: Sleepers | null;
   readonly overload: Overload;
   readonly transactions: Transactions;
@@ -52,12 +52,12 @@ export interface RequestParts {
   readonly tally: BatchTally;
   readonly counters: Float64Array;
   readonly changes: Changes;
-  /** Of changes of bindings. */
+  /** Whether anyone listens to changes of bindings. */
   readonly audience: Listening | undefined;
   readonly history: History | null;
   /** Null where registrations may not be watched. */
   readonly subscriptions: Subscriptions | null;
-  /** An answer that tells of no change waits until the store has confirmed that nobody else has made one. */
+  /** An answer without a change waits until the store has confirmed that no other node has made one. */
   readonly confirms: boolean;
 }
 
@@ -105,7 +105,7 @@ export class RequestService {
     this.confirms = parts.confirms;
   }
 
-  /** §8.3: the AOR that the Request-URI leads to becomes the one the request is about. */
+  /** §8.3: makes the target of the Request-URI the AOR of the request. */
   askFor(): void {
     const { asked, state } = this;
     if (state.aorLength < 0 || table[T_REQUEST_URI + URI_USER_AT] < 0) return;
@@ -114,7 +114,7 @@ export class RequestService {
   }
 
   /**
-   * Answers the request in the table, which is new, or one whose answer is forgotten.
+   * Answers the request in the table: a new one, or one whose answer is forgotten.
    * @param again its answer is forgotten: made again, without effects
    * @param lookup it asks for a user's contacts (§8.3)
    */
@@ -137,7 +137,7 @@ export class RequestService {
       this.admission.countResult(refused, lookup);
       return this.lifecycle.finish(-1, false);
     }
-    // A stranger's address may be another's: it is told once, in few bytes, and nothing is kept (§8.2.7).
+    // An unknown source may be forged: it gets one short answer, and no state is kept (§8.2.7).
     const known = isBack || this.admission.knows(lookup);
     if (known && lookup && !isBack && this.waitsForDevices(slot, length)) return this.lifecycle.trying(slot, now);
     if (known) this.lifecycle.trust();
@@ -166,15 +166,15 @@ export class RequestService {
     return subscriptions.serve(exchange, state, uas, again);
   }
 
-  /** Whether somebody is told of what changes at the AOR. */
+  /** Whether changes of the AOR have listeners. */
   private get isHeard(): boolean {
     return this.audience?.listening === true || this.subscriptions?.watches(this.state.key) === true;
   }
 
-  /** Whether the lookup has been handed over to wait for devices that sleep. */
+  /** Whether the lookup has been handed over, to wait for sleeping devices. */
   private waitsForDevices(slot: number, length: number): boolean {
     const { asked, exchange, sleepers } = this;
-    if (sleepers === null || !this.load()) return false; // lookUp tells what fails
+    if (sleepers === null || !this.load()) return false; // lookUp answers the failure
     asked.combineInto(exchange.request);
     return sleepers.wakeFor(slot, length, exchange.request, asked, asked.key);
   }
@@ -232,7 +232,7 @@ export class RequestService {
     return status;
   }
 
-  /** 503 to a request that would make a binding for an AOR that has none, where too many come; else 0. Before anything is kept of it. */
+  /** In a storm: 503 to some requests that would make a first binding for an AOR; else 0. Before any state is kept. */
   private putOffNew(): number {
     const { overload, exchange, state } = this;
     if (table[T_METHOD] !== METHOD_REGISTER || table[T_CONTACT_COUNT] === 0 || state.isKnown()) return 0;
@@ -253,7 +253,7 @@ export class RequestService {
     return 200;
   }
 
-  /** The AOR's bindings come into the exchange; false where the store cannot read them. */
+  /** Loads the AOR's bindings into the exchange; false where the store cannot read them. */
   private load(): boolean {
     this.state.load(this.exchange.request);
     if (this.state.failure === null) return true;
@@ -262,7 +262,7 @@ export class RequestService {
   }
 }
 
-/** Whether the AOR has a binding that a request could be sent to now. */
+/** Whether the AOR has a target now. */
 function hasTarget({ state, stateAt, stateEnd, now, liveFlows }: ExchangeRequest): boolean {
   return hasLiveImage(state, stateAt, stateEnd, now, liveFlows);
 }

@@ -1,5 +1,5 @@
-// How the answers of a batch come about: started over the request in the table, finished as a row, published once the commit
-// holds so that retransmissions get them, or turned into 503s where it failed. What they say is the registrar's.
+// The life of a batch's answers. They are started from the request in the table, and finished as a row. Once the commit holds they are
+// published, so that retransmissions get them; where it failed, 503s replace them. The registrar decides their content.
 // @hot
 
 import type { BatchResponses } from '../core/uas/batch-responses.ts';
@@ -20,17 +20,17 @@ import { COUNTER } from './observe/counters.ts';
 import { outcomeOf } from './observe/outcome.ts';
 import type { ShardRules } from './shard-rules.ts';
 
-/** Longer answers over UDP may leave in fragments (RFC 3261 §18.1.1); they are sent all the same, and counted. */
+/** Longer answers over UDP may be fragmented (RFC 3261 §18.1.1); they are sent all the same, and counted. */
 const LARGE_ANSWER_BYTES = 1300;
-/** Bytes sent at most to an address that may be another's, for each that came from it. */
+/** Maximum bytes sent to a possibly forged address, for each byte that came from it. */
 const AMPLIFICATION_MAX = 3;
-/** When a client may come again whose request could not be committed: spread by random bits of its own (a mask). */
+/** Retry-After of a request whose commit failed: spread by the request's own random bits (a mask). */
 const AGAIN_S_MIN = 10;
 const AGAIN_S_SPREAD = 15;
 
-/** Requests to a full shard are spread over so many seconds more (a mask). */
+/** Requests to a full shard are spread over this many more seconds (a mask). */
 const RING_FULL_SPREAD_S = 7;
-/** When a client may come again whose request no node can decide: from 5 to 20 seconds. */
+/** Retry-After of a request that no node can decide: from 5 to 20 seconds. */
 const UNDECIDED_S_MIN = 5;
 const UNDECIDED_S_SPREAD = 15;
 
@@ -41,7 +41,7 @@ export interface ResponseParts {
   readonly transactions: Transactions;
   readonly invites: InviteServerTransactions;
   readonly peers: Peers;
-  /** Of the messages in the slots, bytes. */
+  /** Lengths of the messages in the slots, bytes. */
   readonly lengths: Uint16Array;
   readonly keys: RequestKeys;
   readonly exchange: ShardExchange;
@@ -59,7 +59,7 @@ export class ResponseLifecycle {
     this.parts = parts;
   }
 
-  /** Starts the answer to the request in a slot, which is in the table and whose keys have been taken. */
+  /** Starts the answer to the request in a slot, which is in the table and has its keys computed. */
   start(slot: number, now: number): void {
     this.slot = slot;
     this.now = now;
@@ -74,12 +74,12 @@ export class ResponseLifecycle {
     request.tagLow = keys.tagLow;
   }
 
-  /** The source is no stranger: the answer may have any length. */
+  /** The source is known: the answer may have any length. */
   trust(): void {
     this.parts.exchange.result.answerBytesMax = ANSWER_BYTES_MAX;
   }
 
-  /** §17.2.1: an INVITE's answer has to wait for something outside; any other request's sender repeats it. */
+  /** §17.2.1: 100 where an INVITE's answer must wait for an external result; clients repeat other requests. */
   trying(slot: number, now: number): void {
     if (table[T_METHOD] !== METHOD_INVITE) return;
     this.start(slot, now);
@@ -87,19 +87,19 @@ export class ResponseLifecycle {
     this.finish(-1, false);
   }
 
-  /** The owner's ring is full: over a stream nobody would repeat the request, so it is told to. */
+  /** Refuses because the owner's ring is full: over a stream the client would not repeat the request by itself. */
   putOff(slot: number, now: number): void {
     this.busy(slot, now, 1, RING_FULL_SPREAD_S);
     this.parts.counters[COUNTER.put_off_ring_full]++;
   }
 
-  /** No node can decide it now. */
+  /** Refuses: no node can decide the request now. */
   putOffUndecided(slot: number, now: number): void {
     this.busy(slot, now, UNDECIDED_S_MIN, UNDECIDED_S_SPREAD);
     this.parts.counters[COUNTER.put_off_not_owner]++;
   }
 
-  /** Another node may have decided it, and nobody can ask that one. */
+  /** Answers that the result is unknown: another node may have decided the request, and cannot be asked. */
   leaveUndecided(slot: number, now: number): void {
     const { keys, exchange, rules, counters } = this.parts;
     keys.compute();
@@ -117,14 +117,14 @@ export class ResponseLifecycle {
     this.finish(-1, false);
   }
 
-  /** The record or the answer did not fit: nothing of it holds. Returns the status of the answer written instead. */
+  /** Replaces an answer where it or the record did not fit: nothing of it holds. Returns the status of the new answer. */
   startOver(): number {
     this.start(this.slot, this.now);
     return this.parts.rules.uas.failed(this.parts.exchange);
   }
 
   /**
-   * The exchange's answer becomes a row.
+   * Makes the exchange's answer a row.
    * @param ticket its transaction, or -1
    * @param conditional whether it holds only if the batch's commit succeeds
    */
@@ -153,7 +153,7 @@ export class ResponseLifecycle {
     if (isInvite && peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
   }
 
-  /** What the slab's bytes [at, at + length) draw, which are no SIP message; false: nothing. */
+  /** Answers the slab's bytes [at, at + length), which are no SIP message; false: they draw no answer. */
   keepAlive(at: number, length: number): boolean {
     const { exchange, peers } = this.parts;
     const { answer } = exchange.result;
@@ -162,7 +162,7 @@ export class ResponseLifecycle {
     return true;
   }
 
-  /** Brings the exchange's answer to where answers are sent from; returns its row. */
+  /** Copies the exchange's answer into the ring of answers; returns its row. */
   private add(length: number, port: number): number {
     const { answers, transactions } = this.parts;
     const place = transactions.keep(written.of(length));
@@ -172,8 +172,8 @@ export class ResponseLifecycle {
   }
 
   /**
-   * Every answer from a row on that hung on the commit becomes another one.
-   * @param isOpen nobody can say for now whether it holds: 504; else it failed: 503
+   * Replaces every answer from a row on that depended on the commit.
+   * @param isOpen the result of the commit is still unknown: 504; else it failed: 503
    */
   fail(from: number, now: number, isOpen = false): void {
     const { answers, keys, lengths, exchange, rules, transactions } = this.parts;
@@ -199,7 +199,7 @@ export class ResponseLifecycle {
     }
   }
 
-  /** From here on retransmissions get their answers, which stand in the rows from `from` on. */
+  /** Publishes the answers in the rows from `from` on: from now on retransmissions get them. */
   publish(from: number, now: number): void {
     const { answers, tally, transactions, invites } = this.parts;
     for (let row = from; row < answers.count; row++) {

@@ -1,4 +1,4 @@
-// What a shard is given: its store, its rules, what it counts into and tells. What it does with it is shard.ts.
+// Options of a shard: its store, its rules, its counters and receivers. shard.ts uses them.
 
 import type { FlowLiveness } from '../core/binding/live-flow.ts';
 import type { Policy } from '../core/uas/policy.ts';
@@ -18,12 +18,12 @@ import type { SubscriptionOptions } from './subscriptions/subscription-options.t
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
 
-/** In a cluster, whether this node is the one that decides. */
+/** In a cluster: whether this node decides. */
 export interface Deciding {
   readonly decides: boolean;
-  /** It does not now, and is likely to soon: it waits for its stream. */
+  /** This node does not decide now, but is likely to soon: it waits for its stream. */
   readonly waits: boolean;
-  /** Where it does not: whether requests are to be refused, rather than left to be repeated. */
+  /** While it does not decide: whether requests are refused, rather than left to be repeated. */
   refuses(now: number): boolean;
 }
 
@@ -31,9 +31,9 @@ export interface ShardOptions {
   readonly index: number;
   readonly shards: number;
   readonly store: LocationStore;
-  /** Without it, this node always decides. */
+  /** Absent: this node always decides. */
   readonly deciding?: Deciding;
-  /** Whether its time can be trusted; without it, it can. */
+  /** Whether its time can be trusted; absent: always. */
   readonly clock?: Pick<ProcessClock, 'holds' | 'setBacks'>;
   readonly policy: Policy;
   /** 32 bytes, one per data directory: keys of the hashes. */
@@ -41,40 +41,40 @@ export interface ShardOptions {
   /** One row per COUNTER_NAMES, in shared memory or not. */
   readonly counters: Float64Array;
   readonly measures?: Measures;
-  /** Where answers are kept (createAnswerRing); without it in memory of its own. */
+  /** Memory of answers (createAnswerRing); absent: memory of its own. */
   readonly answerRing?: Uint8Array;
   /** In a cluster: number of this node; 0 where there is one. */
   readonly node?: number;
-  /** In a cluster: hands the message in a slot to the node that owns a shard; false where it is to stay here. */
+  /** In a cluster: hands the message in a slot to the node that owns a shard; false where it stays on this node. */
   elsewhere?(shard: number, slot: number, length: number): boolean;
-  /** In a cluster: which connections may still stand, for those who take bindings out. */
+  /** In a cluster: connections that may still be open, for removals of bindings. */
   readonly flowsForRemoval?: FlowLiveness;
   /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
   forward(owner: number, slot: number, length: number): boolean;
   readonly log: ShardLog;
-  /** Where messages may be watched. */
+  /** The tap, where messages may be watched. */
   readonly tap?: { readonly memory: SharedArrayBuffer; readonly ring: Ring };
-  /** Where clients must authenticate. */
+  /** Authentication, where clients must authenticate. */
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
-  /** Whether the main thread opens connections for requests of its own that are too large for UDP. */
+  /** Whether the main thread opens connections for the shard's own requests that are too large for UDP. */
   readonly opensTcp?: boolean;
-  /** Where changes of bindings are told once they are committed. */
+  /** Receiver of committed changes of bindings. */
   readonly events?: EventSink;
-  /** Where changes of bindings are written before they are committed (feed/). */
+  /** Receiver of changes of bindings before their commit (feed/). */
   readonly feed?: ChangeFeed;
-  /** Where the newest changes of bindings are kept (history.ts). */
+  /** Memory of the newest changes of bindings (history.ts). */
   readonly history?: SharedArrayBuffer;
-  /** Where it is counted who sends most. */
+  /** Counts of the top senders. */
   readonly topSenders?: TopSenders;
-  /** Where registrations may be watched. */
+  /** Present where registrations may be watched. */
   readonly subscriptions?: SubscriptionOptions;
-  /** Where contacts may be pinged. */
+  /** Present where contacts may be pinged. */
   readonly pings?: PingOptions;
   /** Static bindings and aliases. */
   readonly statics?: StaticTable;
-  /** Where push services are served: has the devices woken that a lookup in a slot waits for. */
+  /** Present where push services are served: wakes the devices that a lookup in a slot waits for. */
   readonly wake?: WakeDevices;
-  /** Which connections still stand; without it all count as standing. */
+  /** Open connections; absent: all count as open. */
   readonly flows?: FlowLiveness;
 }

@@ -1,5 +1,5 @@
-// What of a shard the configuration decides and that remembers nothing, in one place, so that a reload puts other rules in
-// force between two batches: all of them, or none. What remembers (transactions, scores, nonces) is told beside it.
+// The configured parts of a shard without memory, in one place, so that a reload replaces them
+// between two batches: all of them, or none. Parts with memory (transactions, scores, nonces) are configured separately.
 // @hot
 
 import type { BulkNumbers } from '../core/lookup/bulk-numbers.ts';
@@ -15,19 +15,19 @@ import type { Leniency } from '../sip/parser/strictness.ts';
 import { AT_SIGN } from '../sip/scanner.ts';
 
 const EVERY_DOMAIN = '*';
-/** Different rules of users that are kept by domain; beyond it they are made anew. */
+/** Maximum of different user rules kept by domain; beyond it they are made anew. */
 const USER_RULES_MAX = 4096;
 
 /** The rules of one domain, or of the server. */
 export class DomainRules {
   readonly uas: UserAgentServer;
   readonly registrar: Registrar;
-  /** Bindings that the domain may still have; null: as many as there are. */
+  /** Number of bindings that the domain may add; null: no limit. */
   private readonly capacity: Int32Array | null;
   readonly ping: PingedContacts;
   private readonly policy: Policy;
   private readonly secret: Uint8Array;
-  /** For users with rules of their own, by these. */
+  /** For users with rules of their own, by the text of the rules. */
   private readonly users = new Map<string, DomainRules>();
 
   constructor(policy: Policy, secret: Uint8Array, like: Registrar | null = null, capacity: Int32Array | null = null) {
@@ -39,7 +39,7 @@ export class DomainRules {
     this.secret = secret;
   }
 
-  /** For a user with rules of its own: this domain's with those. Made once for all users with the same. */
+  /** The rules of this domain with a user's own. Made once for all users with the same. */
   ofUser(rules: string): DomainRules {
     return this.users.get(rules) ?? this.makeOfUser(rules);
   }
@@ -53,12 +53,12 @@ export class DomainRules {
     return made;
   }
 
-  /** Tells the registrar how many bindings there may be. */
+  /** Sets the number of bindings that the registrar may add. */
   offerCapacity(request: ExchangeRequest): void {
     request.capacity = this.capacity === null ? UNLIMITED : Atomics.load(this.capacity, 0);
   }
 
-  /** The change holds: other shards see how many there may be now. */
+  /** Takes the added bindings off the capacity, which other shards see. */
   useCapacity({ bindingsAfter, bindingsBefore }: ExchangeResult): void {
     if (this.capacity !== null) Atomics.sub(this.capacity, 0, bindingsAfter - bindingsBefore);
   }
@@ -67,16 +67,16 @@ export class DomainRules {
 export class ShardRules {
   uas: UserAgentServer;
   strict: readonly Leniency[];
-  /** Null where none are given out. */
+  /** Null where GRUUs are off. */
   gruus: Gruus | null;
-  /** Null where no PBX has any. */
+  /** Null where no PBX has numbers. */
   numbers: BulkNumbers | null;
-  /** What lookups make of pings; null: nothing. */
+  /** Use of pings in lookups; null: none. */
   pings: PingRules | null;
   private server: DomainRules;
   /** Null where no domain has rules of its own. */
   private domains: ByName<DomainRules> | null;
-  /** Of domains that are not listed. */
+  /** Of domains without an entry. */
   private others: DomainRules;
 
   /** @param secret 32 bytes, one per data directory */
@@ -95,7 +95,7 @@ export class ShardRules {
     this.others = domains.find(([name]) => name === EVERY_DOMAIN)?.[1] ?? server;
   }
 
-  /** Becomes what `other` is. Cannot fail. @cold */
+  /** Takes over the rules of `other`. Cannot fail. @cold */
   become(other: ShardRules): void {
     this.uas = other.uas;
     this.strict = other.strict;
@@ -107,13 +107,16 @@ export class ShardRules {
     this.others = other.others;
   }
 
-  /** Which contacts of a domain, bytes[at, end), are pinged. */
+  /** The pinged contacts of a domain, bytes[at, end). */
   pingOf(bytes: Uint8Array, at: number, end: number): PingedContacts {
     const { domains, server } = this;
     return (domains === null ? server : (domains.find(bytes, at, end) ?? this.others)).ping;
   }
 
-  /** The rules for an AOR: its domain's, or the server's, with those of the user who has logged in; sets how many bindings there may be. @param length negative: there is no AOR */
+  /**
+   * The rules for an AOR: its domain's, or the server's, with those of the authenticated user. Sets the number of bindings that may be added.
+   * @param length negative: there is no AOR
+   */
   of({ request, work }: ShardExchange, aor: Uint8Array, length: number): DomainRules {
     const { domains, server } = this;
     const host = domains === null || length < 0 ? -1 : aor.lastIndexOf(AT_SIGN, length - 1) + 1;

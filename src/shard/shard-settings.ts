@@ -1,4 +1,4 @@
-// What of a shard's options may change while it runs.
+// A shard's options that may change while it runs.
 
 import type { AuthPolicy } from '../core/auth/auth-policy.ts';
 import type { Policy } from '../core/uas/policy.ts';

@@ -1,5 +1,5 @@
-// One shard's pipeline: parse, route, absorb, decide (request-service.ts); then commit, and only then are the answers true. No
-// thread, no socket, no clock: batch.ts drives it. Answers leave after commit().
+// One shard's pipeline: parse, route, absorb, decide (request-service.ts); then commit, after which the answers hold. No
+// thread, no socket, no clock: batch.ts drives it. Answers are sent after commit().
 // @hot
 
 import { Overload } from '../core/abuse/overload.ts';
@@ -70,19 +70,19 @@ import { AskedFor } from './statics/asked-for.ts';
 import type { StaticTable } from './statics/static-table.ts';
 import { Sweeper } from './sweeper.ts';
 
-/** How far the clock of the node that decided before may have been ahead of this one's. */
+/** Maximum lead of the earlier deciding node's clock over this one's, and maximum lag. */
 const CLOCK_SKEW_MS = 5000;
-/** Lives of a cluster's nonces, which are numbered by claims, and lives of one node are told apart by this bit. */
+/** This bit separates lives of a cluster's nonces, numbered by claims, from lives of one node. */
 const CLUSTER_LIFE = 0x8000_0000;
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE', 'SUBSCRIBE'].map((method) =>
   ascii(method),
 );
 
-/** Of options, whose shape differs with what is configured, what each message asks for. */
+/** The options that each message needs, in one shape: the shape of the options themselves varies with the configuration. */
 interface ShardCoordinates {
   readonly index: number;
   readonly shards: number;
-  /** Of several nodes, this one's number; -1 where there is one. */
+  /** This node's number among several; -1 where there is one. */
   readonly node: number;
 }
 
@@ -123,17 +123,17 @@ export class Shard {
   private readonly events: EventSink | undefined;
   private readonly audience: Listening | undefined;
   private readonly own: OwnRequests;
-  /** Requests of its own that leave with the batch's answers. */
+  /** Requests of its own, sent with the batch's answers. */
   readonly outgoing: OutgoingRequests;
   private readonly changes = new Changes();
   private readonly history: History | null;
   private batchIsOpen = false;
   private slot = 0;
-  /** Behind the slots of the batch. */
+  /** First slot behind those of the batch. */
   private freeSlot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
   private now = 0;
-  /** Of a request in a cluster: no node can be found that decides about it; or one was asked, and may have. */
+  /** Of a request in a cluster: no node was found to decide it; or one was asked, and may have decided it. */
   private hasNoWay = false;
   private wasAsked = false;
 
@@ -208,13 +208,13 @@ export class Shard {
     });
   }
 
-  /** Once, before the first message. Bindings that expired while nothing served are removed by the wheel. */
+  /** Once, before the first message. The wheel removes bindings that expired while the server was down. */
   open(): void {
-    this.counters[COUNTER.quarantined] = this.store.quarantined; // who opened the store has told of them
+    this.counters[COUNTER.quarantined] = this.store.quarantined; // the opener of the store has logged them
     this.gauge();
   }
 
-  /** Other rules from the next message on. Throws where they make no sense; then the old ones hold on. @cold */
+  /** Sets other rules from the next message on. Throws for invalid rules; then the old ones stay. @cold */
   configure(settings: ShardSettings): void {
     const rules = new ShardRules(settings.policy, this.options.secret);
     this.admission.configure(settings);
@@ -227,7 +227,7 @@ export class Shard {
     if (this.history !== null) this.history.refreshes = settings.policy.historyRefreshes;
   }
 
-  /** Null where nobody authenticates. @cold */
+  /** Null where no sender authenticates. @cold */
   get gate(): Gate | null {
     return this.admission.gate;
   }
@@ -240,7 +240,7 @@ export class Shard {
     if (this.sleepers !== null) this.sleepers.dormantMs = dormantMs;
   }
 
-  /** In a cluster: from here on this node decides. @param epoch greater than that of whoever did before @cold */
+  /** In a cluster: from now on this node decides. @param epoch greater than that of any earlier node @cold */
   tookOver(epoch: number, now: number): void {
     this.exchange.request.startedAt = now + CLOCK_SKEW_MS;
     this.admission.beginLife((CLUSTER_LIFE | epoch) >>> 0);
@@ -248,7 +248,7 @@ export class Shard {
     this.own.pinger?.lookAgain();
   }
 
-  /** In a cluster: another node decides from here on, or nobody. @cold */
+  /** In a cluster: from now on another node decides, or none. @cold */
   gaveUp(): void {
     this.transactions.clear();
   }
@@ -284,36 +284,36 @@ export class Shard {
     else this.absorb(error, length);
   }
 
-  /** Brings requests that were held back into slots from `first` on, where they can be answered now; returns the first slot that is free. */
+  /** Puts held requests into slots from `first` on, if they can be answered now; returns the first free slot. */
   takeHeld(lengths: Int32Array, first: number, now: number): number {
     const { held, deciding } = this;
     if (held === null || held.count === 0 || (deciding?.waits && !deciding.refuses(now))) return first;
     return held.restore(lengths, first, this.peers);
   }
 
-  /** A list of flows that have ended, in a slot of the slab. */
+  /** A list of closed flows, in a slot of the slab. */
   flowsEnded(slot: number, length: number, now: number): void {
     this.sweeper.flows?.ended(slot, length, this.peers.node[slot], now);
   }
 
-  /** The message that comes next into a slot has waited for its user, of whom nobody could tell. */
+  /** The next message in a slot has waited for its user without a result. */
   waitedInVain(slot: number): void {
     this.admission.waitedInVain(slot, this.batchIsOpen);
   }
 
-  /** The message that comes next into a slot, a lookup, has waited for devices to wake. */
+  /** The next message in a slot, a lookup, has waited for devices to wake. */
   hasWaited(slot: number): void {
     this.sleepers?.hasWaited(slot, this.batchIsOpen);
   }
 
-  /** A request of its own, in a slot, has found no connection to the peer of the slot. @cold */
+  /** A request of the shard's own, in a slot, has found no connection to the slot's peer. @cold */
   notSent(slot: number, length: number, now: number): void {
     this.own.notSent(slot, length, this.peers, now);
   }
 
   /**
-   * Bindings that have run out or lost their connection leave the store; bounded work, the rest at the next call.
-   * @param freeSlot behind the slots of the batch
+   * Removes bindings that have expired or lost their connection from the store; bounded work, the rest at the next call.
+   * @param freeSlot first slot behind the batch's
    */
   expire(now: number, freeSlot: number): void {
     this.freeSlot = freeSlot;
@@ -336,12 +336,12 @@ export class Shard {
     return sooner(sooner(work, this.invites.msToNextTick(now)), this.commits.msToNext(now));
   }
 
-  /** The first slot for the next batch: requests whose answers wait for the store lie in those before. */
+  /** The first slot for the next batch: earlier slots have requests whose answers wait for the store. */
   get firstSlot(): number {
     return this.commits.firstSlot;
   }
 
-  /** The batch's one transaction (batch-commit.ts). When it fails, every answer that hung on it becomes a 503. */
+  /** Commits the batch's one transaction (batch-commit.ts). If it fails, every answer that depended on it becomes a 503. */
   commit(now: number): void {
     this.now = now;
     this.commits.commit(now, this.freeSlot);
@@ -357,7 +357,7 @@ export class Shard {
     this.gauge();
   }
 
-  /** How the batch went: what still waits, in ms of work and as a part of its capacity; how long it took, its commit included. */
+  /** Notes the batch: the waiting work, in ms and as a part of its capacity; and its time, its commit included. */
   observe(now: number, waitMs: number, fill: number, batchMs: number): void {
     const { ok } = COUNTER;
     this.overload.batch(now, waitMs, fill, batchMs, this.counters[ok] - this.okBefore);
@@ -365,7 +365,7 @@ export class Shard {
     this.committer.took(batchMs, now);
   }
 
-  /** The answers have left, so long after their requests were taken in. */
+  /** The answers have been sent, this long after their requests were received. */
   release(seconds: number): void {
     this.commits.measure(this.measures, this.peers, seconds);
     this.topSenders?.note(this.answers, this.peers, this.slotLength, this.now);
@@ -373,7 +373,7 @@ export class Shard {
     this.outgoing.clear();
   }
 
-  /** In a cluster: connections of other nodes may be gone; records are looked at for them. @cold */
+  /** In a cluster: connections of other nodes may have closed; records are searched for them. @cold */
   nodesGone(): void {
     this.sweeper.flows?.lookAgain();
   }
@@ -410,14 +410,14 @@ export class Shard {
     this.counters[answered ? COUNTER.stun : COUNTER.dropped_keep_alive]++;
   }
 
-  /** The node whose connection it came by: this one, unless another has handed it over. @cold */
+  /** Sets the node whose connection the message came over: this one, unless another has handed it over. @cold */
   private nameNode(node: number): void {
     const { peers, slot } = this;
     this.hasNoWay = false;
     if ((peers.answeredByMain[slot] & VIA_CLUSTER) === 0 && peers.node[slot] !== NODE_NO_WAY) peers.node[slot] = node;
   }
 
-  /** Whether a request that writes is another node's to decide about, which has it now. @cold */
+  /** Whether a REGISTER is another node's to decide; then that node has it. @cold */
   private isElsewhere(shard: number, length: number): boolean {
     const { options, peers, slot } = this;
     if (this.deciding === null || table[T_METHOD] !== METHOD_REGISTER) return false;
@@ -433,7 +433,7 @@ export class Shard {
     return false;
   }
 
-  /** A response: to a request of this shard's own or another one's, or to nothing. */
+  /** A response: to a request of this shard or of another one, or to none. */
   private answered(error: number, length: number): void {
     const { own, slot, tap } = this;
     const word = error === E_OK ? own.keyWordOfAnswer() : -1;
@@ -469,7 +469,7 @@ export class Shard {
     this.lifecycle.finish(-1, false);
   }
 
-  /** §17.2.1: the answer to an INVITE has arrived. */
+  /** §17.2.1: the client has received the answer to its INVITE. */
   private acknowledge(error: number): void {
     const { keys } = this;
     keys.computeAcknowledged();
@@ -478,11 +478,11 @@ export class Shard {
     this.counters[known ? COUNTER.acknowledged : COUNTER.dropped_ack]++;
   }
 
-  /** §17.2.2: a retransmission gets the answer the request got; anything else is new, or came by two ways. */
+  /** §17.2.2: a retransmission gets the answer of its request; another request is new, or came by two ways. */
   private absorb(error: number, length: number): void {
     const wellFormed = error === E_OK;
     const lookup = this.admission.asksForContacts(this.slot);
-    // Two proxies may ask for the callee of one call: that is no loop here.
+    // Two proxies may look up the callee of one call: that is no loop.
     const mayMerge = !lookup && table[T_TO + ADDRESS_TAG_AT] < 0;
     const found = wellFormed && !this.isReliable ? this.find(mayMerge) : NEW_REQUEST;
     if (found === IN_PROGRESS) return this.drop(COUNTER.dropped_in_progress);
@@ -504,8 +504,8 @@ export class Shard {
   }
 
   /**
-   * Only the node that owns the shard decides, and only while its stream answers: until then requests are kept. Over UDP phones repeat what
-   * is not. @cold
+   * Only the node that owns the shard decides, and only while its stream answers: until then requests are held. Over UDP phones repeat the
+   * others. @cold
    */
   private holdBack(length: number): void {
     const { deciding, slot, now } = this;
@@ -516,7 +516,7 @@ export class Shard {
     else this.drop(COUNTER.dropped_not_owner);
   }
 
-  /** Nothing is repeated over a stream: a transaction there ends with its answer (§17.2.2, Timer J is 0). */
+  /** A client repeats nothing over a stream: a transaction there ends with its answer (§17.2.2, Timer J is 0). */
   private get isReliable(): boolean {
     return this.peers.transport[this.slot] !== TRANSPORT_UDP;
   }

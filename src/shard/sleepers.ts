@@ -1,5 +1,5 @@
-// Lookups of users whose devices sleep (RFC 8599 §5.6.2): the message is handed over to who sends pushes, and comes back once the devices
-// have woken, or have had their time. Then it is answered with what there is.
+// Lookups of users whose devices sleep (RFC 8599 §5.6.2). The message is handed to the sender of pushes, and comes back once the devices
+// have woken, or after a time limit. Then it is answered from the bindings at that time.
 
 import type { PushDevice } from '../core/binding/push-device.ts';
 import { sleepingDevices } from '../core/lookup/sleeping-devices.ts';
@@ -27,23 +27,23 @@ export class Sleepers {
     this.batch++;
   }
 
-  /** Of the message that comes into a slot next, with this batch or with the one that is to be opened. */
+  /** Notes that the slot's next message, of this batch or of the one that opens next, has waited. */
   hasWaited(slot: number, batchIsOpen: boolean): void {
     this.backIn[slot] = batchIsOpen ? this.batch : this.batch + 1;
   }
 
-  /** Whether the message in the slot has waited before: it was let in, and waits no more. */
+  /** Whether the message in the slot has waited before: it was authorized then, and waits no more. */
   isBack(slot: number): boolean {
     return this.backIn[slot] === this.batch;
   }
 
-  /** The devices that sleep among the images in the request are woken: true where the lookup in the slot waits for them. */
+  /** Wakes the sleeping devices among the images in the request: true where the lookup in the slot waits for them. */
   wakeFor(slot: number, length: number, request: ExchangeRequest, asked: TargetFilter, key: Uint32Array): boolean {
     const devices = this.devicesOf(request, asked);
     return devices.length > 0 && this.wake(slot, length, key, devices);
   }
 
-  /** Whether there is a device among the images in the request that sleeps. */
+  /** Whether a device among the images in the request sleeps. */
   has(request: ExchangeRequest, asked: TargetFilter): boolean {
     return this.devicesOf(request, asked).length > 0;
   }

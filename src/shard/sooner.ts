@@ -1,4 +1,4 @@
-// Waits in milliseconds, as all that has timers tells them: 0 where there is work, -1 where there is nothing to wait for.
+// Waits in milliseconds, as all parts with timers return them: 0 where work is due, -1 where there is none to wait for.
 // @hot
 
 export function sooner(a: number, b: number): number {

@@ -1,5 +1,5 @@
-// Expiry of one shard: takes bindings that have run out from their records, a bounded number per batch, as writes of that
-// batch. When an AOR is due is the store's to know.
+// Expiry of one shard: removes expired bindings from their records, a bounded number per batch, as writes of that
+// batch. The store knows when an AOR is due.
 // @hot
 
 import { imageLength } from '../core/binding/binding.ts';
@@ -18,9 +18,9 @@ import type { ShardOptions } from './shard-options.ts';
 import { sooner } from './sooner.ts';
 import type { WatchedAors } from './subscriptions/watched-aors.ts';
 
-/** AORs looked at per batch: bounds the batch, and the write set. */
+/** AORs visited per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 48;
-/** Between two looks: a million that end at once are no reason to work without a pause beside the others' requests. */
+/** Pause between two visits: even a million simultaneous expiries must not hold up requests. */
 const PAUSE_MS = 2;
 
 export class Sweeper implements DueVisitor {
@@ -29,19 +29,19 @@ export class Sweeper implements DueVisitor {
   private readonly exchange: ShardExchange;
   private readonly tally: BatchTally;
   private readonly measures: Measures;
-  /** Bindings that live by connections, where such are held. */
+  /** Bindings that end with connections, where this process holds such. */
   flows: FlowSweeper | null = null;
-  /** Where expired bindings are told, while somebody listens: those of all AORs, and those of AORs that are watched. */
+  /** Receivers of expired bindings, while there are listeners: for all AORs, and for watched AORs. */
   changes: ChangeSink | null = null;
   watched: ChangeSink | null = null;
   watchedAors: WatchedAors | null = null;
-  /** Where they are kept. */
+  /** Receiver of all changes, if a history is kept. */
   history: History | null = null;
   /** Whether the time can be trusted; null: always. */
   clock: NonNullable<ShardOptions['clock']> | null = null;
-  /** How long bindings are kept asleep behind their expiry; KEPT_NEVER: not at all. */
+  /** Time that bindings are kept asleep after their expiry; KEPT_NEVER: they are not kept. */
   dormantMs = KEPT_NEVER;
-  /** Of the AOR looked at: bindings that have run out, and not been told before. */
+  /** Of the current AOR: expired bindings that listeners have not been told of. */
   private ended = 0;
   private hasSleepers = false;
   private setBacks = 0;
@@ -55,7 +55,7 @@ export class Sweeper implements DueVisitor {
     this.measures = measures;
   }
 
-  /** Bindings that have run out or lost their connection join the batch's writes; the rest at the next call. */
+  /** Adds removals of bindings that have expired or lost their connection to the batch's writes; the rest at the next call. */
   sweep(now: number): void {
     this.exchange.request.now = now;
     this.state.startSweep();
@@ -73,7 +73,7 @@ export class Sweeper implements DueVisitor {
     return this.flows === null ? expiry : sooner(expiry, this.flows.msToNext(now));
   }
 
-  /** For the store: drops what has run out of one AOR's record. */
+  /** For the store: removes expired bindings from one AOR's record. */
   expire(k0: number, k1: number, k2: number, k3: number, expiresAt: number, isOnly: boolean): void {
     const { state } = this;
     const { request, result } = this.exchange;
@@ -95,7 +95,7 @@ export class Sweeper implements DueVisitor {
     if (before <= 0) return;
     state.startRecordLikeLoaded(request, result);
     const after = this.copyImages();
-    // With the same images, the row learns when the first of them leaves by the policy of today.
+    // With the same images, the put still updates the row's next removal by the current policy.
     if (after === before && this.ended === 0 && !this.hasSleepers) return;
     state.put(result, after);
     if (changes !== null) this.report(changes);
@@ -103,7 +103,7 @@ export class Sweeper implements DueVisitor {
     if (this.ended > 0) this.swept(this.ended, expiresAt);
   }
 
-  /** Copies what has not run out, whether or not its connection stands, and as asleep what a push may wake; returns how many. */
+  /** Copies live bindings, with or without an open connection, and as asleep those that a push may wake; returns how many. */
   private copyImages(): number {
     const { now, state, stateAt, stateEnd } = this.exchange.request;
     const { record } = this.exchange.result;

@@ -1,4 +1,4 @@
-// Which messages of a connection wait for a response, and which are one: by their first bytes, before anything is parsed.
+// Messages of a connection that wait for a response, and responses: told by their first bytes, before parsing.
 // @hot
 
 import { ascii } from './writer.ts';
@@ -8,9 +8,9 @@ const UPPER_S = 0x53;
 const CASE = 0x20;
 const SLASH = 0x2f;
 const TWO = 0x32;
-/** Of "SIP/": no method has a slash. */
+/** Position of the slash in "SIP/": no method has a slash. */
 const SLASH_AT = 3;
-/** Of the status in "SIP/2.0 200". */
+/** Position of the status in "SIP/2.0 200". */
 const STATUS_AT = 8;
 
 /** Whether the message at `at` is a request that draws a response: neither a response nor an ACK (RFC 3261 §17). */

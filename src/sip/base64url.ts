@@ -12,7 +12,7 @@ function values(): Uint8Array {
   return table;
 }
 
-/** 32-bit words, a number that three divides, to characters of six bits each, the highest first. */
+/** Encodes 32-bit words, a multiple of three, as characters of six bits each, the highest first. */
 export function encodeBase64Url(raw: Uint32Array, text: Uint8Array): void {
   for (let i = 0, p = 0; i < raw.length; i += 3) {
     const a = raw[i];
@@ -27,7 +27,7 @@ export function encodeBase64Url(raw: Uint32Array, text: Uint8Array): void {
 }
 
 /**
- * Fills the words from as many characters as they take; false where one is none of the alphabet. No two texts stand for the
+ * Fills the words from as many characters as they need; false for a character outside the alphabet. No two texts have the
  * same bits.
  */
 export function decodeBase64Url(bytes: Uint8Array, at: number, raw: Uint32Array): boolean {

@@ -1,5 +1,5 @@
-// One Authorization value: scheme and Digest parameters (RFC 3261 §20.7, §25.1; RFC 7616 §3.4), or an access token (RFC 6750 §2.1), in
-// spans and numbers in `credentials`. Only the form: whether the parameters prove anything is core/auth/authenticator.ts.
+// One Authorization value: scheme and Digest parameters (RFC 3261 §20.7, §25.1; RFC 7616 §3.4), or an access token (RFC 6750 §2.1), as
+// spans and numbers in `credentials`. Only the form: core/auth/authenticator.ts checks the proof.
 // @hot
 
 import { E_CREDENTIALS, E_OK, E_REPEATED_PARAM } from './parser/parse-error.ts';
@@ -26,7 +26,7 @@ import { ascii } from './writer.ts';
 // --- schemes (C_SCHEME)
 export const SCHEME_NOT_DIGEST = 0;
 export const SCHEME_DIGEST = 1;
-/** C_RESPONSE_AT and C_RESPONSE_END are those of the token; nothing else is there. */
+/** C_RESPONSE_AT and C_RESPONSE_END are the token's; all other spans are absent. */
 export const SCHEME_BEARER = 2;
 
 // --- algorithms (C_ALGORITHM): the base form in the low two bits, ALG_SESS for its -sess form
@@ -43,7 +43,7 @@ export const QOP_AUTH = 1;
 export const QOP_AUTH_INT = 2;
 export const QOP_UNKNOWN = -1;
 
-// --- `credentials`: AT, END pairs of values, between their quotes where they had some; ABSENT where there is none
+// --- `credentials`: AT, END pairs of values, without their quotes; ABSENT for missing ones
 export const C_USERNAME_AT = 0;
 export const C_USERNAME_END = 1;
 export const C_USERNAME_STAR_AT = 2; // as sent: charset'language'percent-encoded (RFC 5987)
@@ -66,16 +66,16 @@ export const C_NC_AT = 20;
 export const C_NC_END = 21;
 const C_USERHASH_AT = 22;
 const SPANS_END = 24;
-// --- and what the values say
+// --- and their meanings
 export const C_SCHEME = 24;
 export const C_ALGORITHM = 25; // ALG_*; ALG_MD5 where there is none (RFC 7616 §3.3)
 export const C_QOP = 26; // QOP_*
-export const C_NC = 27; // read with ">>> 0"; good where C_NC_VALID
+export const C_NC = 27; // read with ">>> 0"; valid where C_NC_VALID
 export const C_NC_VALID = 28; // 1: exactly eight hexadecimal digits
 export const C_USERHASH = 29; // 0, 1; MALFORMED
 const CREDENTIALS_INTS = 30;
 
-/** What the last parseCredentials found. */
+/** Result of the last parseCredentials. */
 export const credentials = new Int32Array(CREDENTIALS_INTS);
 
 const DIGEST = ascii('digest');
@@ -115,10 +115,10 @@ const FALSE = ascii('false');
 const UTF_8 = ascii("utf-8'");
 
 /**
- * Reads the value slab[at, end) (trimmed) into `credentials`. Returns E_OK, also for another scheme (C_SCHEME tells it, the
- * rest is absent); E_CREDENTIALS where a Digest value is malformed, E_REPEATED_PARAM where one of the known parameters
- * stands twice. Lenient where old clients are: any value may be quoted or not (an unquoted one ends at a comma or white
- * space), list elements may be empty; unknown parameters are passed over.
+ * Reads the value slab[at, end) (trimmed) into `credentials`. Returns E_OK, also for another scheme (then only C_SCHEME is
+ * set); E_CREDENTIALS for a malformed Digest value, E_REPEATED_PARAM for a repeated known parameter.
+ * Lenient to old clients: any value may be quoted or not (an unquoted one ends at a comma or white
+ * space), list elements may be empty; unknown parameters are ignored.
  */
 export function parseCredentials(at: number, end: number): number {
   const c = credentials;
@@ -142,7 +142,7 @@ export function parseCredentials(at: number, end: number): number {
   return E_OK;
 }
 
-/** Whatever stands behind the scheme is the token, for its issuer to judge. @cold */
+/** The token is all text behind the scheme; its issuer judges it. @cold */
 function readToken(at: number, schemeEnd: number, end: number): number {
   if (!isText(slab, at, schemeEnd, BEARER)) return E_OK;
   credentials[C_SCHEME] = SCHEME_BEARER;
@@ -188,17 +188,17 @@ function closing(at: number, end: number): number {
   return quotedEnd(slab, at, end);
 }
 
-/** What an unquoted value is made of: anything visible but a comma and a quote. */
+/** Whether a byte may be in an unquoted value: anything visible except a comma and a quote. */
 function isBare(byte: number): boolean {
   return byte !== COMMA && byte !== QUOTE && (CLASS[byte] & (LWS | CONTROL)) === 0;
 }
 
-/** A different number for each name, of its first and last letter and its length. */
+/** A hash of its first and last letter and its length, different for each known name. */
 function mix(first: number, last: number, length: number): number {
   return (LOWER[first] + 3 * LOWER[last] + length) & 63;
 }
 
-/** By `mix`: the one name that may be meant, as its index. */
+/** By `mix`: index of the only candidate among the names. */
 const CANDIDATE: Int8Array = candidates();
 
 function candidates(): Int8Array {
@@ -215,7 +215,7 @@ function fieldOf(at: number, end: number): number {
   return i >= 0 && isText(slab, at, end, NAMES[i]) ? 2 * i : -1;
 }
 
-/** Numbers for the values that have a meaning of their own. */
+/** Sets the numbers of values with a meaning of their own. */
 function readMeanings(): void {
   const c = credentials;
   c[C_ALGORITHM] = c[C_ALGORITHM_AT] < 0 ? ALG_MD5 : algorithmAt(c[C_ALGORITHM_AT], c[C_ALGORITHM_AT + 1]);
@@ -266,7 +266,7 @@ export function unescapeQuoted(at: number, end: number, into: Uint8Array): numbe
 }
 
 /**
- * Writes the name that an extended value UTF-8'language'percent-encoded stands for (RFC 5987 §3.2.1).
+ * Decodes the name in an extended value UTF-8'language'percent-encoded (RFC 5987 §3.2.1).
  * Returns the length; -1 where it is malformed, of another charset, or does not fit.
  */
 export function decodeExtended(at: number, end: number, into: Uint8Array): number {

@@ -1,5 +1,5 @@
-// The Date header's value: an RFC 1123 date in GMT (RFC 3261 §20.17), from the time that is given; no clock is
-// read here, and no date is parsed (a registrar needs none).
+// Writes the Date header's value: an RFC 1123 date in GMT (RFC 3261 §20.17), from a given time. No clock is
+// read, and no date is parsed (a registrar needs none).
 // @hot
 
 import { ascii } from './writer.ts';

@@ -1,5 +1,5 @@
-// Where messages begin and end in a stream (RFC 3261 §18.3): by the empty line and Content-Length, keep-alives between them
-// (RFC 5626 §3.5.1), and what else phones send there to keep a path open. Bytes in, bounds out; what stands in a message is the parser's. Lines end where the parser ends them.
+// Bounds of messages in a stream (RFC 3261 §18.3): by the empty line and Content-Length, with keep-alives between them
+// (RFC 5626 §3.5.1) and other filler of phones. Bytes in, bounds out; the parser reads messages, with the same line ends.
 // @hot
 
 import { ABSENT, MALFORMED } from './parser/span-table.ts';
@@ -12,16 +12,16 @@ export const FRAME_MORE = 0;
 export const FRAME_MESSAGE = 1;
 /** A double CRLF, to be answered by one. */
 export const FRAME_PING = 2;
-/** No Content-Length that could be used: bytes[at, end) is what came up to the empty line, and nothing behind it can be read. */
+/** No usable Content-Length: bytes[at, end) is the head up to the empty line; the bytes behind it cannot be read. */
 export const FRAME_NO_LENGTH = 3;
-/** Longer than the limit: bytes[at, end) is its head, or what of it came; nothing behind it can be read. */
+/** Longer than the limit: bytes[at, end) is its head, as far as it came; the bytes behind it cannot be read. */
 export const FRAME_TOO_LARGE = 4;
-/** No SIP at all; nothing to answer. */
+/** No SIP; draws no answer. */
 const FRAME_NOT_SIP = 5;
 
 /**
- * Bytes that are skipped between two messages: NUL, CR, LF, space and tab, which phones send to keep a path open. A message or a
- * double CRLF begins the count anew. More of them are no keep-alive, and end the connection.
+ * Maximum of skipped bytes between two messages: NUL, CR, LF, space and tab, which phones send to keep a path open. A message or a
+ * double CRLF restarts the count. More of them are no keep-alive, and end the connection.
  */
 export const FILLER_BYTES_MAX = 4096;
 
@@ -36,22 +36,22 @@ const CONTENT_LENGTH = ascii('content-length');
 const SHORT_NAME = 0x6c;
 const SIP_SLASH = ascii('sip/');
 
-/** One direction of one connection. Offsets it remembers are relative to the first byte of the message under way. */
+/** One direction of one connection. Its offsets are relative to the first byte of the current message. */
 export class Framer {
-  /** Bounds of what `next` found; `end` is where to go on, whatever it found. */
+  /** Bounds of the last result; the next call continues at `end`, after every result. */
   at = 0;
   end = 0;
-  /** Bytes of filler that have been skipped; the counter of them sets this back to 0. */
+  /** Bytes of filler skipped; the counter's owner resets it to 0. */
   skipped = 0;
   /** Bytes of CRLFs since the last message, ping or filler: 0 to 3. */
   private blank = 0;
   /** Bytes of filler since the last message or ping. */
   private filler = 0;
-  /** Start of the first line not yet looked at. */
+  /** Start of the first unread line. */
   private line = 0;
-  /** Behind the LF last looked for. */
+  /** End of the bytes searched for LF. */
   private scanned = 0;
-  /** Value of Content-Length, ABSENT while there was none, MALFORMED where there were two. */
+  /** Position of Content-Length's value, ABSENT while there was none, MALFORMED where there were two. */
   private lengthAt: number = ABSENT;
   /** Bytes of the whole message once its head is complete, else 0. */
   private total = 0;
@@ -61,14 +61,14 @@ export class Framer {
     return this.scanned > 0;
   }
 
-  /** Whether it remembers nothing: any other could take its place. */
+  /** Whether it has no state: any other could replace it. */
   get isFresh(): boolean {
     return this.scanned === 0 && this.blank === 0 && this.filler === 0;
   }
 
   /**
-   * Looks at bytes[at, end). After FRAME_MORE it is called again with the same message's bytes from `this.at` on, and more.
-   * @param bytesMax of a message @param headMax of what comes up to its empty line
+   * Reads bytes[at, end). After FRAME_MORE it is called again with the same message's bytes from `this.at` on, and more.
+   * @param bytesMax of a message @param headMax of its head, up to the empty line
    */
   next(bytes: Uint8Array, at: number, end: number, bytesMax: number, headMax: number): number {
     let p = at;
@@ -95,7 +95,7 @@ export class Framer {
     return this.found(FRAME_MESSAGE, p, p + total);
   }
 
-  /** Looks for the end of the head; FRAME_MESSAGE: `total` is known. */
+  /** Finds the end of the head; FRAME_MESSAGE: `total` is known. */
   private head(bytes: Uint8Array, start: number, end: number, bytesMax: number, headMax: number): number {
     const limit = end - start > headMax ? start + headMax : end;
     let line = start + this.line;
@@ -112,7 +112,7 @@ export class Framer {
     return FRAME_MORE;
   }
 
-  /** The head ends at `headEnd`. */
+  /** Computes the message's length, with the head's end at `headEnd`. */
   private complete(bytes: Uint8Array, start: number, headEnd: number, bytesMax: number): number {
     const length = this.lengthAt < 0 ? MALFORMED : contentLength(bytes, start + this.lengthAt, headEnd);
     if (length < 0) return this.found(FRAME_NO_LENGTH, start, headEnd);
@@ -132,7 +132,7 @@ export class Framer {
     this.lengthAt = this.lengthAt === ABSENT ? colon + 1 - start : MALFORMED;
   }
 
-  /** Behind the CRLFs and filler at `at`, up to the end of a ping at most; -1 where there is too much filler. */
+  /** Position behind the CRLFs and filler at `at`, at most up to the end of a ping; -1 for too much filler. */
   private skipBlank(bytes: Uint8Array, at: number, end: number): number {
     let p = at;
     while (p < end && this.blank < CRLFCRLF_BYTES) {
@@ -171,7 +171,7 @@ function isFiller(byte: number): boolean {
   return byte === NUL || byte === CR || byte === LF || byte === SP || byte === TAB;
 }
 
-/** A request line ends with a SIP version, a status line begins with one; of whatever version. */
+/** Whether a line is a start line: a request line ends with a SIP version, a status line begins with one; of any version. */
 function isStartLine(bytes: Uint8Array, at: number, lineEnd: number): boolean {
   if (isText(bytes, at, at + SIP_SLASH.length, SIP_SLASH)) return true;
   let end = lineEnd;
@@ -181,7 +181,7 @@ function isStartLine(bytes: Uint8Array, at: number, lineEnd: number): boolean {
   return space > at && isText(bytes, space, space + SIP_SLASH.length, SIP_SLASH);
 }
 
-/** The decimal number at `at`, which may be folded, up to its line's end; MALFORMED where it is none. */
+/** The decimal number at `at`, which may be folded, up to its line's end; MALFORMED for any other text. */
 function contentLength(bytes: Uint8Array, at: number, end: number): number {
   let p = skipFolds(bytes, at, end);
   let value = 0;

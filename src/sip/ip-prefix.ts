@@ -10,7 +10,7 @@ export interface IpPrefix {
   readonly bits: number;
 }
 
-/** The prefix, or null where the text is none. An IPv4-mapped one (::ffff:0:0/96 and longer) is its IPv4 prefix. */
+/** The prefix, or null for any other text. An IPv4-mapped one (::ffff:0:0/96 and longer) is its IPv4 prefix. */
 export function parseIpPrefix(text: string): IpPrefix | null {
   const [address, length, ...rest] = text.split('/');
   const ip = new Uint8Array(16);

@@ -1,4 +1,4 @@
-// IP addresses: text to bytes, bytes to text, and which of them nobody far away can reach. Bytes are in network order, sixteen of
+// IP addresses: text to bytes, bytes to text, and which addresses are local to a network. Bytes are in network order, sixteen of
 // them, of which IPv4 fills the first four. No sockets, no names, no DNS.
 // @hot
 
@@ -6,10 +6,10 @@ import { COLON, DOT, HEX } from './scanner.ts';
 import type { Peers } from './sources.ts';
 import { ascii } from './writer.ts';
 
-/** Bytes of the longest text that is written. */
+/** Maximum bytes of a written address. */
 const IP_TEXT_BYTES = 46;
 
-/** Room for an IPv6 reference, with its brackets. */
+/** Space for an IPv6 reference, with its brackets. */
 export const IPV6_HOST_BYTES = IP_TEXT_BYTES + 2;
 export const OPENING_BRACKET = 0x5b;
 const CLOSING_BRACKET = 0x5d;
@@ -17,7 +17,7 @@ const DIGITS = ascii('0123456789abcdef');
 const address = new Uint8Array(16);
 const text = new Uint8Array(IP_TEXT_BYTES);
 
-/** Reads the text in bytes[at, end) into into[to, to + 16): 4 or 6, or 0 where it is no address; then `into` has anything. */
+/** Reads the text in bytes[at, end) into into[to, to + 16): 4 or 6, or 0 for another text; then `into` is undefined. */
 function readIp(bytes: Uint8Array, at: number, end: number, into: Uint8Array, to: number): 0 | 4 | 6 {
   if (readIpv4(bytes, at, end, into, to)) {
     into.fill(0, to + 4, to + 16);
@@ -36,8 +36,8 @@ export function readIpHost(bytes: Uint8Array, at: number, end: number, into: Uin
 }
 
 /**
- * Writes an IPv6 reference of a URI as RFC 5952 has it, with its brackets, at into[0, IPV6_HOST_BYTES): however it is spelled, it is one address
- * (RFC 5954 §4.2). Returns the length; 0 where it is none.
+ * Writes an IPv6 reference of a URI in the form of RFC 5952, with its brackets, at into[0, IPV6_HOST_BYTES): all spellings are one address
+ * (RFC 5954 §4.2). Returns the length; 0 for another host.
  */
 export function writeIpv6Host(bytes: Uint8Array, at: number, end: number, into: Uint8Array): number {
   if (bytes[at] !== OPENING_BRACKET || bytes[end - 1] !== CLOSING_BRACKET) return 0;
@@ -100,13 +100,13 @@ function readIpv6(bytes: Uint8Array, at: number, end: number, into: Uint8Array, 
   return true;
 }
 
-/** Whether sixteen bytes are of ::ffff:0:0/96. */
+/** Whether sixteen bytes are in ::ffff:0:0/96. */
 export function isMappedIp(ip: Uint8Array, at: number): boolean {
   for (let i = 0; i < 10; i++) if (ip[at + i] !== 0) return false;
   return ip[at + 10] === 255 && ip[at + 11] === 255;
 }
 
-/** Whether an address is of one network or one machine alone, or none that anything can be sent to. */
+/** Whether an address is local to one network or machine, or no unicast target. */
 export function isLocalIp(family: number, ip: Uint8Array): boolean {
   const a = ip[0];
   const b = ip[1];
@@ -128,7 +128,7 @@ export function writeIp(peers: Pick<Peers, 'family' | 'ip'>, row: number, into: 
   return writeAddress(peers.family[row], peers.ip, row << 4, into);
 }
 
-/** Dotted decimal, and RFC 5952's form for IPv6, without brackets. */
+/** Writes dotted decimal, or RFC 5952's form for IPv6, without brackets. */
 function writeAddress(family: number, ip: Uint8Array, at: number, into: Uint8Array): number {
   if (family === 6) return writeIpv6(ip, at, into);
   let w = writeOctet(ip[at], into, 0);
@@ -186,7 +186,7 @@ function writeGroup(value: number, into: Uint8Array, at: number): number {
   return w;
 }
 
-/** The address in text: 4 or 6, and its bytes in into[at, at + 16); 0 where it is none. An octet has no leading zero. @cold */
+/** Reads the address in a text: 4 or 6, and its bytes in into[at, at + 16); 0 for another text. An octet has no leading zero. @cold */
 export function parseIp(text: string, into: Uint8Array, at: number): 0 | 4 | 6 {
   if (text.length > IP_TEXT_BYTES || !/^[\da-f:.]+$/i.test(text) || /(?:^|[.:])0\d+\.|\.0\d/.test(text)) return 0;
   return readIp(ascii(text), 0, text.length, into, at);
@@ -198,7 +198,7 @@ export function formatIp(family: number, bytes: Uint8Array, at: number): string 
   return String.fromCharCode(...text.subarray(0, writeAddress(family, bytes, at, text)));
 }
 
-/** That of a source's row. @cold */
+/** The text of the address in a source's row. @cold */
 export function ipText(peers: Pick<Peers, 'family' | 'ip'>, row: number): string {
   return formatIp(peers.family[row], peers.ip, row << 4);
 }

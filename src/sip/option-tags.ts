@@ -1,5 +1,5 @@
 // Comma lists of option tags (Require, Supported, Proxy-Require; RFC 3261 §19.2, §20.32): one token after the other, and
-// the bits of those this registrar knows.
+// the bits of the known ones.
 // @hot
 
 import { OPTION_GIN, OPTION_GRUU, OPTION_OUTBOUND, OPTION_PATH, OPTION_PREF } from './parser/span-table.ts';
@@ -9,9 +9,9 @@ import { ascii } from './writer.ts';
 // Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
 const CLASS = theClasses;
 
-/** What `nextToken` gives behind the last token. */
+/** Result of `nextToken` behind the last token. */
 const LIST_END = -1;
-/** What `nextToken` gives where something else than a token and a comma stands. */
+/** Result of `nextToken` where the text is neither a token nor a comma. */
 export const LIST_MALFORMED = -2;
 
 const PATH = ascii('path');
@@ -24,8 +24,8 @@ let from = 0;
 let to = 0;
 
 /**
- * Reads the next token of a list: afterwards tokenAt() and tokenEnd() are its span and the result is where to go on.
- * Negative: no token, LIST_MALFORMED or the end. Empty elements are passed over.
+ * Reads the next token of a list: then tokenAt() and tokenEnd() are its span and the result is the position to continue at.
+ * Negative: no token, LIST_MALFORMED or the end. Empty elements are skipped.
  */
 export function nextToken(bytes: Uint8Array, at: number, end: number): number {
   let p = at;

@@ -1,4 +1,4 @@
-// Comma lists of name-addr with parameters, as Path and Route hold them (RFC 3261 §20.34, RFC 3327 §4): one value after the
+// Comma lists of name-addr with parameters, as in Path and Route (RFC 3261 §20.34, RFC 3327 §4): one value after the
 // other, in the slab.
 // @hot
 
@@ -15,16 +15,16 @@ import { isUtf8 } from './utf8.ts';
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
-/** What `nextRoute` gives where something else stands than a value that may be shown to others. */
+/** Result of `nextRoute` where the text is not a value that may be shown to others. */
 export const ROUTE_MALFORMED = -1;
 
 /** The URI record of the value read last. */
 export const routeUri = new Int32Array(memory.buffer, URI_RECORD, URI_INTS);
 
 /**
- * Reads the value at `at` of slab[at, end) into `routeUri`: a sip or sips URI in brackets, perhaps a display name before and
+ * Reads the value at `at` of slab[at, end) into `routeUri`: a sip or sips URI in brackets, with an optional display name before and
  * parameters behind it, all by the grammar (RFC 3261 §25.1). Returns the offset of the comma behind it or `end`; ROUTE_MALFORMED
- * where there is no such value.
+ * for any other text.
  */
 export function nextRoute(at: number, end: number): number {
   const p = at < end && slab[at] === QUOTE ? textEnd(at, end) : skip(slab, at, end, TOKEN | LWS);
@@ -44,7 +44,7 @@ function bracketEnd(at: number, end: number): number {
   return -1;
 }
 
-/** Passes `*( ";" name [ "=" value ] )`; the value is a token, a host or a quoted string. */
+/** Position behind `*( ";" name [ "=" value ] )`; the value is a token, a host or a quoted string. */
 function behindParams(at: number, end: number): number {
   let p = skip(slab, at, end, LWS);
   while (p < end && slab[p] === SEMICOLON) {
@@ -69,7 +69,7 @@ function valueEnd(at: number, end: number): number {
   return bracket > at && bracket <= end && isHost(slab, at, bracket) ? bracket : -1;
 }
 
-/** Behind the quoted string at `at`, -1 where it is none or no text. */
+/** Position behind the quoted string at `at`, -1 for any other text, or one that is not UTF-8. */
 function textEnd(at: number, end: number): number {
   const stop = quotedEnd(slab, at, end);
   return stop < 0 || !isUtf8(slab, at, stop) ? -1 : stop;

@@ -1,4 +1,4 @@
-// Byte classes and scanning primitives for what is read besides the message itself (credentials, option tags, URIs under
+// Byte classes and scanning primitives outside the message parser (credentials, option tags, URIs under
 // comparison): over (bytes, at, end), never reading at `end` or beyond, allocating nothing. simd/ has its own.
 // @hot
 
@@ -7,7 +7,7 @@ export const TOKEN = 1;
 export const DIGIT = 2;
 /** SP and HTAB. */
 export const LWS = 8;
-/** Control characters but HTAB: where a header line ends or is broken. */
+/** Control characters except HTAB: they end or break a header line. */
 export const CONTROL = 16;
 export const TAB = 0x09;
 const LF = 0x0a;
@@ -95,8 +95,8 @@ export function sameText(a: Uint8Array, aAt: number, aEnd: number, b: Uint8Array
 }
 
 /**
- * The offset behind the closing quote of the quoted string that opens at `at`, or -1 (RFC 3261 §25.1). A backslash stands
- * for any octet 0-127 but CR and LF; raw control characters are not part of a quoted string.
+ * The offset behind the closing quote of the quoted string that opens at `at`, or -1 (RFC 3261 §25.1). A backslash escapes
+ * any octet 0-127 except CR and LF; raw control characters are not part of a quoted string.
  */
 export function quotedEnd(bytes: Uint8Array, at: number, end: number): number {
   for (let p = at + 1; p < end; p++) {

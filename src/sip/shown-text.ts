@@ -1,17 +1,17 @@
-// Bytes that phones chose, as text that people and programs are shown: nothing in it moves a cursor, turns the direction of writing or
-// gets lost. An address is escaped as URIs are (RFC 3261 §19.1.2), so that it can be given back as it is shown.
+// Bytes chosen by phones, as text for people and programs: no character moves a cursor, changes the direction of writing or
+// gets lost. An address is escaped like a URI (RFC 3261 §19.1.2), so that its shown form can be used again.
 
-/** Invisible or misleading: C0, DEL, C1, what turns the direction of writing, line and paragraph separators, and no characters at all. */
+/** Invisible or misleading: C0, DEL, C1, characters that change the direction of writing, line and paragraph separators, surrogates. */
 const UNSEEN = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/u;
 const EACH_UNSEEN = new RegExp(UNSEEN, 'gu');
 
-/** What stands for itself in the user of an AOR: printable ASCII but `"`, `%`, `:`, `<`, `>` and `@`. */
+/** Characters without an escape in the user of an AOR: printable ASCII except `"`, `%`, `:`, `<`, `>` and `@`. */
 const PLAIN = new Uint8Array(256);
 for (let code = 0x21; code < 0x7f; code++) PLAIN[code] = '"%:<>@'.includes(String.fromCharCode(code)) ? 0 : 1;
 
 const fatal = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** A canonical AOR, user@host: bytes[at, end). Read as a SIP URI it is the same AOR again. */
+/** A canonical AOR, user@host, of bytes[at, end). Read as a SIP URI, it is the same AOR. */
 export function aorText(bytes: Uint8Array, at: number, end: number): string {
   let host = end;
   while (host > at && bytes[host - 1] !== 0x40) host--;
@@ -26,19 +26,19 @@ export function aorText(bytes: Uint8Array, at: number, end: number): string {
   return `${user.join('')}@${Buffer.from(bytes.buffer, bytes.byteOffset + host, end - host).toString('latin1')}`;
 }
 
-/** A URI, or several of them: what cannot be seen is escaped in it, the rest as it stands. */
+/** A URI, or several: invisible characters are escaped, all others stay. */
 export function uriText(bytes: Uint8Array, at: number, end: number): string {
   return shown(bytes, at, end, percent);
 }
 
-/** Any other text: `\u001b` for a character that cannot be seen, `\xff` for a byte that is no UTF-8. */
+/** Any other text: `\u001b` for an invisible character, `\xff` for a byte that is not UTF-8. */
 export function shownText(bytes: Uint8Array, at: number, end: number): string {
   return shown(bytes, at, end, (piece) =>
     typeof piece === 'number' ? `\\x${piece.toString(16).padStart(2, '0')}` : escapeUnseen(piece),
   );
 }
 
-/** In a text that is one already. A JSON text stays JSON, and the same. */
+/** The same for a string. A JSON text stays JSON, with the same meaning. */
 export function escapeUnseen(text: string): string {
   if (!UNSEEN.test(text)) return text;
   return text.replace(EACH_UNSEEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -53,7 +53,7 @@ function shown(bytes: Uint8Array, at: number, end: number, escaped: (piece: stri
     .join('');
 }
 
-/** The characters of UTF-8 text, and the bytes between them that are none. */
+/** The characters of UTF-8 text, and the bytes between them that are not UTF-8. */
 function pieces(bytes: Uint8Array, at: number, end: number): (string | number)[] {
   const found: (string | number)[] = [];
   for (let p = at; p < end; ) {

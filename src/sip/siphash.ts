@@ -1,6 +1,6 @@
 // SipHash with 128 bits of output (Aumasson, Bernstein): a keyed hash for tables and tags that peers must not be able to
-// predict (1-3, the default), and with more rounds (2-4) a code that they must not be able to forge. Gathered here, done by
-// simd/siphash.ts, without allocation. Not for passwords.
+// predict (1-3, the default). With more rounds (2-4) it is a code that they must not be able to forge. The text is collected in this
+// file and hashed by simd/siphash.ts, without allocation. Not for passwords.
 // @hot
 
 import { core as theCore } from './parser/core.ts';
@@ -11,11 +11,11 @@ import { memory, slab as theSlab } from './parser/slab.ts';
 const core = theCore;
 const slab = theSlab;
 
-/** What has come in and not been hashed yet, and the result: one hash at a time in a thread. */
+/** Text not hashed yet, and the result: one hash at a time in a thread. */
 const text = new Uint8Array(memory.buffer, HASH_TEXT, HASH_TEXT_BYTES);
 const result = new Uint32Array(memory.buffer, HASH_OUT, 4);
 
-/** begin; span, byte and word as often as needed; end; then read `out`. No other hash may be begun before the end. */
+/** begin; span, byte and word as often as needed; end; then read `out`. No other hash may begin before the end. */
 export class SipHash {
   /** The result as four little-endian words: out[0] and out[1] are the low and high half of the first 64 bits. */
   readonly out = new Uint32Array(4);
@@ -25,7 +25,7 @@ export class SipHash {
   private readonly k3: number;
   private readonly wordRounds: number;
   private readonly lastRounds: number;
-  /** Bytes in `text`, and bytes that have been hashed. */
+  /** Bytes in `text`, and bytes hashed. */
   private length = 0;
   private hashed = 0;
 
@@ -54,7 +54,7 @@ export class SipHash {
     text[this.length++] = value;
   }
 
-  /** Four bytes at once, the lowest first. */
+  /** Adds four bytes, the lowest first. */
   word(value: number): void {
     if (this.length + 4 > HASH_TEXT_BYTES) this.flush();
     const at = this.length;
@@ -65,7 +65,7 @@ export class SipHash {
     this.length = at + 4;
   }
 
-  /** bytes[at, end); an absent or empty span adds nothing. */
+  /** Adds bytes[at, end); an absent or empty span adds nothing. */
   span(bytes: Uint8Array, at: number, end: number): void {
     while (end - at > HASH_TEXT_BYTES - this.length) {
       const most = at + HASH_TEXT_BYTES - this.length;
@@ -93,7 +93,7 @@ export class SipHash {
     else while (at < end) text[to++] = bytes[at++];
   }
 
-  /** Hashes what is there, but for the bytes behind the last whole word. */
+  /** Hashes the collected text, except the bytes behind the last whole word. */
   private flush(): void {
     const whole = this.length & -8;
     core.hashWords(HASH_TEXT, HASH_TEXT + whole, this.wordRounds);

@@ -1,5 +1,5 @@
-// Where messages came from, slot by slot: addresses as numbers and bytes, so that no object is made per message.
-// Here: the arrays and the copying between them. No sockets.
+// Sources of messages, slot by slot: addresses as numbers and bytes, so that no object is made per message.
+// This file has the arrays and copies their rows. No sockets.
 
 import { SLOT_COUNT } from './parser/slab.ts';
 
@@ -12,28 +12,28 @@ export const TRANSPORT_WSS = 4;
 export const TRANSPORT_NAMES = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
 export type TransportName = (typeof TRANSPORT_NAMES)[number];
 
-/** Listener of messages that the program around a server hands in: it writes to its connections itself. */
+/** Listener of messages from the program around a server: the program writes to its connections itself. */
 export const LISTENER_PROGRAM = 255;
-/** Listener of the admin API's orders, which come by no socket. */
+/** Listener of the admin API's orders, which come over no socket. */
 export const LISTENER_ADMIN = 254;
 
 /** Listener of the multicast group. */
 export const LISTENER_MULTICAST = 253;
 
 export const ANSWERED_BY_MAIN = 1;
-/** And the peer has shown a certificate of a trusted proxy's. */
+/** The same, for a peer that has shown a trusted proxy's certificate. */
 export const ANSWERED_BY_MAIN_TRUSTED = 2;
-/** The bits of `answeredByMain` that are one of these, of the node that holds the socket. */
+/** Bits of `answeredByMain` for these values, on the node that holds the socket. */
 export const ANSWERED_BY_MAIN_MASK = 3;
-/** Came from another node of the cluster, and is answered by way of it: a bit beside those. */
+/** The message came from another node of the cluster, and is answered through it: a separate bit. */
 export const VIA_CLUSTER = 4;
-/** And the node before was the shard's owner no more: it is not sent on again. */
+/** The same, and the node before no longer owned the shard: the message is not forwarded again. */
 export const VIA_CLUSTER_TWICE = 8;
 
-/** Another node was asked, and has not answered: it may have decided. A bit beside those, of what comes back for want of a way. */
+/** Another node was asked, did not answer, and may have decided. A separate bit, of requests that come back since no node was reached. */
 export const WAS_ASKED = 16;
 
-/** In place of a node: the request was to be another node's, and comes back for want of a way. */
+/** In place of a node: the request was for another node, and comes back since none was reached. */
 export const NODE_NO_WAY = 255;
 
 /** One row per slot of the slab. */
@@ -47,20 +47,20 @@ export interface Peers {
   readonly transport: Uint8Array;
   /** Index of the listener in the configuration. */
   readonly listener: Uint8Array;
-  /** Which connection, for stream transports; on UDP 0, or the scope (interface) of a link-local IPv6 address. */
+  /** Number of the connection, for stream transports; on UDP 0, or the scope (interface) of a link-local IPv6 address. */
   readonly flow: Uint32Array;
   /** The node that holds that connection; 0 where there is one node. */
   readonly node: Uint8Array;
-  /** Not 0 where the answer must leave through a ring rather than a socket of the shard's own: ANSWERED_BY_MAIN* and the bits VIA_CLUSTER*. */
+  /** Not 0 where the answer must be sent through a ring, not a socket of the shard's own: ANSWERED_BY_MAIN* and the bits VIA_CLUSTER*. */
   readonly answeredByMain: Uint8Array;
   /**
-   * 16 bytes a row: the address the datagram was sent to, where the listener is a wildcard, so that the answer leaves
-   * from there (RFC 3581 §4); else zeros. Only transports look at it.
+   * 16 bytes a row: the destination address of the datagram, where the listener is a wildcard, so that the answer is sent
+   * from it (RFC 3581 §4); else zeros. Only transports use it.
    */
   readonly local: Uint8Array;
 }
 
-/** @param Memory SharedArrayBuffer: for other threads to read */
+/** @param Memory SharedArrayBuffer: other threads can read the rows */
 export function createPeers(
   rows = SLOT_COUNT,
   Memory: ArrayBufferConstructor | SharedArrayBufferConstructor = ArrayBuffer,

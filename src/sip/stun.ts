@@ -1,10 +1,10 @@
-// STUN as a keep-alive on the SIP port (RFC 5626 §8, RFC 5389): a Binding request in, its answer out, which tells the client
-// how its address looks from here. No sockets, no authentication (none is asked for there), and nothing else of STUN.
+// STUN as a keep-alive on the SIP port (RFC 5626 §8, RFC 5389): a Binding request in, its answer out, with the client's address as
+// the server sees it. No sockets, no authentication (the RFC requires none), and nothing else of STUN.
 // @hot
 
 import type { Writer } from './writer.ts';
 
-// A message: u16 type, u16 length of what follows the header, 16 bytes of cookie and transaction; then attributes.
+// A message: u16 type, u16 length of the part behind the header, 16 bytes of cookie and transaction; then attributes.
 const HEADER_BYTES = 20;
 const TRANSACTION_AT = 4;
 const TRANSACTION_BYTES = 16;
@@ -18,9 +18,9 @@ const MAPPED_ADDRESS = 0x0001;
 const XOR_MAPPED_ADDRESS = 0x0020;
 const ERROR_CODE = 0x0009;
 const UNKNOWN_ATTRIBUTES = 0x000a;
-/** From here on attributes may be passed over. */
+/** Attributes from this type on may be ignored. */
 const OPTIONAL_FROM = 0x8000;
-/** Unknown attributes that an error names. */
+/** Maximum of unknown attributes that an error names. */
 const NAMED_MAX = 16;
 
 const FAMILY_IPV4 = 1;
@@ -30,7 +30,7 @@ const unknown = new Uint16Array(NAMED_MAX);
 
 /**
  * Writes the answer to the message bytes[at, end) from ip[ipAt, …): XOR-MAPPED-ADDRESS, or MAPPED-ADDRESS to a client of
- * RFC 3489; error 420 where it asks for what we do not know. False: no Binding request, and so no answer.
+ * RFC 3489; error 420 for unknown required attributes. False: no Binding request, and so no answer.
  * @param family 4 or 6
  */
 export function answerStun(
@@ -52,7 +52,7 @@ export function answerStun(
   return true;
 }
 
-/** Attributes that must be understood and are not; -1 where they do not fill the message. */
+/** Number of unknown required attributes; -1 where attributes do not fill the message. */
 function countUnknown(bytes: Uint8Array, from: number, end: number): number {
   let count = 0;
   let at = from;
@@ -69,7 +69,7 @@ function countUnknown(bytes: Uint8Array, from: number, end: number): number {
   return count;
 }
 
-/** USERNAME, MESSAGE-INTEGRITY, REALM and NONCE: without credentials of ours they say nothing. */
+/** USERNAME, MESSAGE-INTEGRITY, REALM and NONCE: ignored, since the server has no STUN credentials. */
 function isKnown(type: number): boolean {
   return type === 0x0006 || type === 0x0008 || type === 0x0014 || type === 0x0015;
 }

@@ -1,14 +1,14 @@
-// Whether bytes are UTF-8 (RFC 3629 §4): the only ones from 0x80 on that may stand in a header's text (RFC 3261 §25.1).
+// Whether bytes are UTF-8 (RFC 3629 §4): a header's text may have no other bytes from 0x80 on (RFC 3261 §25.1).
 // @hot
 
-/** Lengths of sequences by their first byte, from 0x80 on: 0 where none begins so. */
+/** Lengths of sequences by their first byte, from 0x80 on: 0 for a byte that begins none. */
 function lengthOf(byte: number): number {
   if (byte < 0xc2 || byte > 0xf4) return 0;
   if (byte < 0xe0) return 2;
   return byte < 0xf0 ? 3 : 4;
 }
 
-/** Bounds of the second byte, which keep out longer forms than needed, surrogates and what lies beyond U+10FFFF. */
+/** Bounds of the second byte: they exclude overlong forms, surrogates and characters beyond U+10FFFF. */
 function mayFollow(first: number, second: number): boolean {
   if (first === 0xe0) return second >= 0xa0;
   if (first === 0xed) return second < 0xa0;

@@ -1,8 +1,8 @@
-// Writes messages and records into memory that somebody else owns: bytes, spans, constants, numbers. It never allocates
-// and never writes at `limit` or beyond. No grammar lives here.
+// Writes messages and records into the caller's memory: bytes, spans, constants, numbers. It never allocates
+// and never writes at `limit` or beyond. It knows no grammar.
 // @hot
 
-/** From this length on a copy inside one buffer is left to the engine. */
+/** Minimum length of a copy inside one buffer that is left to the engine. */
 const COPY_MIN = 96;
 
 /** The bytes of an ASCII constant; for module level, not per message. */
@@ -13,8 +13,8 @@ export function ascii(text: string): Uint8Array {
 }
 
 /**
- * What does not fit is not written at all, and `overflow` stays true from then on: check it once, at the end. After an
- * overflow nothing more is written, so that what stands there is a clean beginning.
+ * A part that does not fit is not written at all, and `overflow` stays true from then on: check it once, at the end. After an
+ * overflow no more is written, so that the written part is a clean beginning.
  */
 export class Writer {
   bytes: Uint8Array = new Uint8Array(0);
@@ -26,7 +26,7 @@ export class Writer {
   limit = 0;
   overflow = false;
 
-  /** Writes into bytes[at, limit) from now on. */
+  /** Starts writing into bytes[at, limit). */
   start(bytes: Uint8Array, at: number, limit: number): void {
     this.bytes = bytes;
     this.from = at;
@@ -39,7 +39,7 @@ export class Writer {
     if (this.fits(1)) this.bytes[this.at++] = value;
   }
 
-  /** A whole array, usually a constant made by `ascii`. */
+  /** Writes a whole array, usually a constant made by `ascii`. */
   text(constant: Uint8Array): void {
     const length = constant.length;
     if (!this.fits(length)) return;
@@ -48,7 +48,7 @@ export class Writer {
     this.at = at + length;
   }
 
-  /** source[at, end); nothing where the span is absent or empty. */
+  /** Writes source[at, end); nothing where the span is absent or empty. */
   span(source: Uint8Array, at: number, end: number): void {
     const length = end - at;
     if (length <= 0 || !this.fits(length)) return;
@@ -59,7 +59,7 @@ export class Writer {
     this.at = to + length;
   }
 
-  /** A whole number from 0 to 2^53 - 1 in decimal digits. */
+  /** Writes a whole number from 0 to 2^53 - 1 in decimal digits. */
   number(value: number): void {
     let digits = 1;
     for (let bound = 10; bound <= value; bound *= 10) digits++;
@@ -74,7 +74,7 @@ export class Writer {
     this.at += digits;
   }
 
-  /** A whole array, left to the engine: a long one, where there is a view of it already. */
+  /** Writes a whole array by the engine: for a long one with an existing view. */
   copy(source: Uint8Array): void {
     const length = source.length;
     if (!this.fits(length)) return;
@@ -82,7 +82,7 @@ export class Writer {
     this.at += length;
   }
 
-  /** What follows has been written by another hand, up to `end`, beyond the limit perhaps: then it counts as not written. */
+  /** Moves behind bytes up to `end` that another writer has written, perhaps beyond the limit: then they count as not written. */
   advance(end: number): void {
     if (this.fits(end - this.at)) this.at = end;
   }

@@ -1,14 +1,14 @@
-// Orders of the admin API to the shards: requests that come by no socket, over the main thread's rings, and whose answers are
-// matched here. The shard that owns the AOR decides about them with the rules it has for phones.
+// Orders of the admin API to the shards: requests from no socket, over the main thread's rings; their answers are matched
+// here. The shard that owns the AOR decides about them by the same rules as for phones.
 
 import { parseIp } from '../sip/ip.ts';
 import { createPeers, LISTENER_ADMIN, type Peers } from '../sip/sources.ts';
 
-/** An answer comes after a commit; one that takes longer than this was lost, or its shard is stuck. */
+/** An answer comes after a commit. A later one was lost, or its shard is stuck. */
 const ANSWER_MS = 5000;
 const LOOPBACK = '127.0.0.1';
 
-/** Where a binding made by an order counts as coming from. */
+/** The source address of a binding made by an order. */
 export interface OrderSource {
   readonly address: string;
   readonly port: number;
@@ -21,7 +21,7 @@ export class AdminRequests {
   private readonly waiting = new Map<number, (answer: Buffer | undefined) => void>();
   private last = 0;
 
-  /** @param push hands a message to a shard, its peer the one row of `peers` */
+  /** @param push hands a message to a shard; its peer is the one row of `peers` */
   constructor(push: (bytes: Uint8Array, peers: Peers) => void) {
     this.push = push;
     this.number = new DataView(this.peers.local.buffer);
@@ -29,7 +29,7 @@ export class AdminRequests {
     this.peers.answeredByMain[0] = 1;
   }
 
-  /** The answer to a SIP request, or undefined where none came in time. */
+  /** The answer to a SIP request; undefined where none came in time. */
   ask(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined> {
     const { peers } = this;
     peers.ip.fill(0);
@@ -49,7 +49,7 @@ export class AdminRequests {
     });
   }
 
-  /** Takes an answer to an order, a copy. @param row of `peers` */
+  /** Accepts the copy of an answer to an order. @param row of `peers` */
   answered(answer: Buffer, { local }: Peers, row = 0): void {
     this.settle(new DataView(local.buffer, local.byteOffset + (row << 4)).getUint32(0), answer);
   }

@@ -1,5 +1,5 @@
-// Messages that wait to be received by a shard's thread: in the sockets' buffers, as the kernel counts them, and in the rings.
-// Counted only after a full batch. The consequences are core/abuse/overload's. @hot
+// Messages waiting for a shard's thread: in the sockets' buffers, by the kernel's count, and in the rings. Counted only after
+// a full batch. core/abuse/overload draws the consequences. @hot
 
 import type { Backlog } from '../shard/batch.ts';
 import type { Ring } from '../shard/rings/ring.ts';
@@ -13,7 +13,7 @@ const RING_BYTES = 640;
 
 export class QueuedMessages implements Backlog {
   fill = 0;
-  /** Messages that wait, about. */
+  /** Messages that wait, an estimate. */
   private messages = 0;
   private readonly rings: readonly Ring[];
   private readonly receiver: UdpReceiver | null;

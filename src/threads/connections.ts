@@ -1,5 +1,5 @@
-// Connections as the main thread sees them: listeners by transport, messages into the shards' rings, answers back by flow,
-// reading that waits while a ring is full. What each transport does with bytes is src/transport's.
+// Connections as the main thread has them: listeners by transport, messages into the shards' rings, answers back by flow. Reading waits while a
+// ring is full. src/transport does each transport's work on bytes.
 
 import { TrustedSources } from '../core/abuse/trusted-sources.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
@@ -30,7 +30,7 @@ import { openWebSocketListener } from '../transport/websocket/websocket-listener
 import type { WebSocketPolicy } from '../transport/websocket/websocket-policy.ts';
 import type { SharedParts } from './shared-parts.ts';
 
-/** How soon connections that had to wait for a full ring are read on. */
+/** Pause before reading resumes on connections that waited for a full ring. */
 const RESUME_MS = 5;
 const ENDED_PER_MESSAGE = 2048;
 
@@ -43,7 +43,7 @@ export interface ConnectionsOptions {
   readonly webSocket: WebSocketOptions;
   /** For listeners with TLS. */
   readonly tls?: TlsFiles;
-  /** In a cluster: number of this node, which tells the others of connections that have ended by way of one ring more. */
+  /** In a cluster: number of this node. One further ring takes news of closed connections to the other nodes. */
   readonly node?: number;
   /** For TCP and TLS. */
   readonly inherited?: readonly InheritedSocket[];
@@ -54,7 +54,7 @@ export interface WebSocketOptions {
   readonly handshake?: HandshakeHook;
 }
 
-/** Ways into a shard's ring; false where that is full. */
+/** Calls into a shard's ring; false where it is full. */
 export interface ShardRings {
   message(shard: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number): boolean;
   /** Tokens as RING_FLOWS_ENDED has them. */
@@ -67,23 +67,23 @@ export type StreamParts = Pick<SharedParts, 'native' | 'epolls' | 'flowRows' | '
 
 export class Connections implements StreamEvents {
   readonly flows: Flows;
-  /** Of this thread, and of each shard where they read connections. */
+  /** Limits of this thread, and of each shard that reads connections. */
   readonly framing: FramingLimits;
-  /** Read by listeners and connections at every use, so that a change counts at once. */
+  /** Listeners and connections read it at every use, so that a change counts at once. */
   private readonly policy: StreamPolicy;
   private readonly options: ConnectionsOptions;
   private readonly halves: HalfMessages<HalfConnection>;
   private readonly rings: ShardRings;
-  /** For requests of the shards' own. */
+  /** Opens connections for the shards' own requests. */
   readonly dialer: TcpDialer;
   private readonly listeners: StreamListener[] = [];
   private addresses: readonly ListenAddress[] = [];
-  /** Where shards read and write TCP themselves. */
+  /** Present where shards read and write TCP themselves. */
   private readonly native: NativeTcp | undefined;
   private readonly nativeListeners: NativeTcpListener[] = [];
-  /** Flows that are not read because the ring of their shard was full. */
+  /** Flows not read because their shard's ring was full. */
   private readonly stalled: number[] = [];
-  /** Flows that have ended, and what of them each shard has not been told. */
+  /** Closed flows that a shard has not been told of, by shard. */
   private readonly endings: EndedFlows[];
   private endingsPending = false;
   private readonly newsOfFlows = new Paced<{ readonly token: number; readonly what: number }>(({ token, what }) => {
@@ -114,7 +114,7 @@ export class Connections implements StreamEvents {
     this.flows = new Flows(new LiveFlows(parts.liveFlows), this.heard(options.numbers), this.policy, rows);
   }
 
-  /** Binds what is no UDP among the addresses; gives all, with real ports. Rejects with the first that cannot be had. */
+  /** Binds all addresses but UDP ones; returns all, with real ports. Rejects with the first that cannot be bound. */
   async listen(addresses: readonly ListenAddress[], log: ShardLog): Promise<readonly ListenAddress[]> {
     this.log = log;
     this.addresses = addresses;
@@ -134,12 +134,12 @@ export class Connections implements StreamEvents {
     return false;
   }
 
-  /** A shard has accepted a connection: its descriptor in `bytes`, its peer the one row. */
+  /** A shard has accepted a connection: its descriptor is in `bytes`, its peer is the one row. */
   accepted(bytes: Uint8Array, peers: Peers): void {
     this.nativeListeners[peers.listener[0]]?.accepted(wordAt(bytes, 0), peers);
   }
 
-  /** Notices of a shard about connections that it reads. */
+  /** Notices of a shard about the connections that it reads. */
   news(bytes: Uint8Array, length: number): void {
     for (let at = 0; at < length; at += 8)
       this.newsOfFlows.add({ token: wordAt(bytes, at) >>> 0, what: wordAt(bytes, at + 4) });
@@ -169,7 +169,7 @@ export class Connections implements StreamEvents {
     Object.assign(this.policy, policy);
   }
 
-  /** Listeners with TLS read their certificates anew. */
+  /** Listeners with TLS read their certificates again. */
   reload(): void {
     for (const listener of this.listeners) listener.reload?.();
   }
@@ -209,13 +209,13 @@ export class Connections implements StreamEvents {
     return { address, listener, flows, events: this, policy, halves, messageBytesMax: this.options.messageBytesMax };
   }
 
-  /** Of connections that we open beside a listener's datagrams. */
+  /** Options for connections that we open beside a listener's datagrams. */
   private listenerOptions(listener: number): StreamListenerOptions | undefined {
     const address = this.addresses[listener];
     return address && this.shared({ ...address, transport: 'tcp' }, listener);
   }
 
-  /** Each shard is told of all: a connection may carry the AORs of many. */
+  /** Tells each shard of all closed flows: a connection may carry the AORs of many. */
   private tellOfEnded(): void {
     this.endingsPending = false;
     let left = false;
@@ -263,7 +263,7 @@ function wordAt(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }
 
-/** Tokens of flows that have ended, of which one shard is to be told. */
+/** Tokens of closed flows that one shard is to be told of. */
 class EndedFlows {
   private bytes = new Uint8Array(ENDED_PER_MESSAGE * 4);
   private length = 0;
@@ -277,7 +277,7 @@ class EndedFlows {
     for (let shift = 0; shift < 32; shift += 8) this.bytes[this.length++] = token >>> shift;
   }
 
-  /** Puts all into the shard's ring; false where the ring is full before all are in. */
+  /** Puts all tokens into the shard's ring; false where the ring is full before. */
   tell(rings: ShardRings, shard: number): boolean {
     let at = 0;
     while (at < this.length) {

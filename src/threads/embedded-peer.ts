@@ -1,5 +1,5 @@
-// The program around the server as a peer: messages that it hands in, and its connections, which stand in the table of flows
-// beside those of our own listeners, so that their bindings live and die with them.
+// The program around the server as a peer: its messages, and its connections. Those stand in the table of flows beside those
+// of our listeners, so that their bindings live and die with them.
 
 import type { Peers } from '../sip/sources.ts';
 import type { Connection, FlowSource } from '../transport/flow/flows.ts';
@@ -10,7 +10,7 @@ const OF_PROGRAM: Connection = { send: () => false, resume: () => {}, close: () 
 
 export class EmbeddedPeer {
   private readonly streams: Connections;
-  /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
+  /** Accepts a message from the program; its peer is the one row of `peers`, of LISTENER_PROGRAM. */
   readonly hand: (bytes: Uint8Array, peers: Peers) => void;
 
   constructor(streams: Connections, hand: (bytes: Uint8Array, peers: Peers) => void) {
@@ -18,7 +18,7 @@ export class EmbeddedPeer {
     this.hand = hand;
   }
 
-  /** The token of a connection that the program has; 0 where there are as many as there may be. */
+  /** The token of a new connection of the program; 0 where there are as many as there may be. */
   openFlow(source: FlowSource): number {
     return this.streams.flows.open(OF_PROGRAM, source);
   }
@@ -28,7 +28,7 @@ export class EmbeddedPeer {
     return this.streams.flows.find(token) === OF_PROGRAM;
   }
 
-  /** It has ended: every thread knows at once, and the shards drop what was registered over it. */
+  /** The connection has closed: every thread knows at once, and the shards drop the bindings registered over it. */
   endFlow(token: number): void {
     if (!this.hasFlow(token)) return;
     this.streams.flows.ended(token);

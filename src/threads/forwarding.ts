@@ -1,5 +1,5 @@
-// The way from a shard to its neighbours and to the main thread: rings to push into and the bells to ring afterwards,
-// once per batch and only for those that got something.
+// From a shard to its neighbours and to the main thread: rings to push into, and bells to ring afterwards, once per
+// batch and only for rings with a new entry.
 // @hot
 
 import type { Bell } from '../shard/rings/bell.ts';
@@ -24,7 +24,7 @@ export class Forwarding {
     this.mainBell = mainBell;
   }
 
-  /** Copies the message in a slot into its owner's ring; false where that is full. */
+  /** Copies the message in a slot into its owner's ring; false where the ring is full. */
   toShard(owner: number, slot: number, length: number, peers: Peers): boolean {
     const ring = this.rings[owner];
     if (ring === null) return false;
@@ -34,14 +34,14 @@ export class Forwarding {
     return true;
   }
 
-  /** Copies an answer into the main thread's ring; false where that is full. */
+  /** Copies an answer into the main thread's ring; false where the ring is full. */
   answerByMain(bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, port: number): boolean {
     if (!this.toMain.push(RING_ANSWER, bytes, at, end, peers, row, port)) return false;
     this.mainTouched = true;
     return true;
   }
 
-  /** Tells the main thread of its connections; false where its ring is full. */
+  /** Sends the main thread a notice about its connections; false where its ring is full. */
   tellMain(kind: number, bytes: Uint8Array, peers: Peers): boolean {
     if (!this.toMain.push(kind, bytes, 0, bytes.length, peers, 0, peers.port[0])) return false;
     this.mainTouched = true;

@@ -1,4 +1,4 @@
-// What a shard's thread tells once its store is open: what it found, what is damaged, and the table for readers in other threads.
+// The report of a shard's thread once its store is open: its numbers, its damage, and the table for readers in other threads.
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { LocationStore } from '../location/location-store.ts';
@@ -6,13 +6,13 @@ import { LogStore } from '../location/log/log-store.ts';
 import type { TableParts } from '../location/table/binding-table.ts';
 import type { ShardTask, Tell } from './shard-messages.ts';
 
-/** For one reader: the table as it is, and what brings the news of it. */
+/** The table as it is now, and a port for its news, for one reader. */
 function shareTable(store: LogStore): { parts: TableParts; port: MessagePort } {
   const { port1, port2 } = new MessageChannel();
   return { parts: store.share((news) => port1.postMessage(news)), port: port2 };
 }
 
-/** What the store found, and for readers in the main thread its table. */
+/** Reports the store's numbers, and its table for readers in the main thread. */
 export function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): void {
   const { aors, bindings, quarantined } = store;
   const report = { aors, bindings, quarantined };
@@ -35,7 +35,7 @@ export function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): voi
   tell({ type: 'open', report, table, checkpoint, ...(shared && { shared }) }, ports);
 }
 
-/** Damage that the start met: what is lost, and where the rest is. */
+/** Reports damage found at the start: the losses, and where the rest is. */
 function tellProblems(shard: number, { log, replayed }: LogStore, tell: Tell): void {
   const error = (event: string, fields: Record<string, unknown>) =>
     tell({ type: 'log', level: 'error', event, fields: { shard, ...fields } });

@@ -1,12 +1,12 @@
-// The main thread's side of orders to shards: the rules that every shard's next life begins with, and the way of new ones and of
-// questions to the shards that run, each of which follows them between two batches and answers.
+// The main thread's side of orders to shards. It holds the rules that every shard's next life begins with, and sends new rules
+// and questions to running shards. Each shard follows them between two batches and answers.
 
 import type { MessagePort } from 'node:worker_threads';
 import { type Bell, ORDER_CONFIGURE } from '../shard/rings/bell.ts';
 import type { ShardSettings } from '../shard/shard-settings.ts';
 import type { OrderAnswer, ShardOrder } from './shard-messages.ts';
 
-/** A shard that has not answered by then is in a long commit: it takes the rules after it. */
+/** A shard without an answer by then is in a long commit: it applies the rules after it. */
 const ANSWER_MS_MAX = 5000;
 
 export class Orders {
@@ -20,23 +20,23 @@ export class Orders {
     this.bells = bells;
   }
 
-  /** A life of a shard serves; `port` leads to its thread. */
+  /** A shard's life serves; `port` leads to its thread. */
   opened(shard: number, port: MessagePort): void {
     this.ports[shard] = port;
   }
 
-  /** A shard's life is over: the next one begins with what is current. */
+  /** A shard's life is over: the next one begins with the current rules. */
   ended(shard: number): void {
     this.ports[shard] = undefined;
     for (const done of this.waiting[shard]?.splice(0) ?? []) done({});
   }
 
-  /** A shard has done what the oldest order that it was sent asks for, or reports why not. */
+  /** A shard has followed its oldest order, or reports why not. */
   answered(shard: number, answer: OrderAnswer): void {
     this.waiting[shard]?.shift()?.(answer);
   }
 
-  /** Resolves when all shards that run work by the settings; rejects with what one has against them. */
+  /** Resolves when all running shards work by the settings; rejects with the objection of one. */
   async change(settings: ShardSettings): Promise<void> {
     this.current = settings;
     const answers = await this.ask({ type: 'rules', settings });
@@ -46,7 +46,7 @@ export class Orders {
     if (problems.length > 0) throw new Error(problems.join('; '));
   }
 
-  /** What each shard answers; nothing where it does not run or takes too long. */
+  /** Each shard's answer; none from a shard that does not run or takes too long. */
   ask(order: ShardOrder): Promise<OrderAnswer[]> {
     const answers = this.bells.map((bell, shard) => {
       const port = this.ports[shard];

@@ -1,4 +1,4 @@
-// What a pool of shards is started with. What it does with it is pool.ts.
+// Options of a pool of shards. pool.ts applies them.
 
 import { join } from 'node:path';
 import type { AuthPolicy } from '../core/auth/auth-policy.ts';
@@ -29,7 +29,7 @@ export interface PoolOptions {
   readonly shards: number;
   /** IPv4 or IPv6 addresses; port 0 takes a free one. */
   readonly listeners: readonly ListenAddress[];
-  /** `auto`: natively where the machine can, else by node:dgram. */
+  /** `auto`: native where the machine supports it, else by node:dgram. */
   readonly udp: 'auto' | 'separate' | 'dgram';
   /** Limits of connections. */
   readonly streams?: StreamPolicy;
@@ -39,7 +39,7 @@ export interface PoolOptions {
   readonly multicast?: MulticastAddress;
   /** For listeners with TLS. */
   readonly tls?: TlsFiles;
-  /** Where tokens of flows come from; by default any, for bindings that live in memory only. */
+  /** Source of the flows' tokens; by default any, for bindings that live in memory only. */
   readonly flowNumbers?: FlowNumbers;
   /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
   readonly dataDir?: string;
@@ -48,36 +48,36 @@ export interface PoolOptions {
   readonly feed?: (shard: number) => FeedOptions;
   /** Keeps the read model of this data directory, for lookups in other processes. */
   readonly sharedLocation?: string;
-  /** A shard's log grows by at least so many bytes between two checkpoints. */
+  /** Least growth of a shard's log between two checkpoints, bytes. */
   readonly checkpointBytes?: number;
-  /** A file of a shard's log has about so many bytes when the next one begins. */
+  /** Approximate size of a log file at which the next one begins, bytes. */
   readonly generationBytes?: number;
-  /** Sockets that are bound already: listeners of their addresses use them. */
+  /** Sockets that are bound already: listeners on their addresses use them. */
   readonly inherited?: readonly InheritedSocket[];
   readonly policy: Policy;
   /** 32 bytes, one per data directory. */
   readonly secret: Uint8Array;
-  /** Memory of a ProcessClock; without it time begins where the machine's clock stands. */
+  /** Memory of a ProcessClock; without it time begins at the machine's clock. */
   readonly clock?: SharedArrayBuffer;
   readonly log: ShardLog;
-  /** Where clients authenticate. */
+  /** Present where clients authenticate. */
   readonly auth?: PoolAuth;
   /**
-   * Where push services are served: has the devices of a lookup woken. Resolves when they have, or have had their time; false: the same
-   * lookup waits already.
+   * Present where push services are used: wakes the devices of a lookup. Resolves when they have woken, or their time is over; false:
+   * the same lookup waits already.
    */
   readonly wake?: (lookup: WaitingLookup) => Promise<boolean>;
   /** Sources that are refused, and those that are trusted. */
   readonly gate?: GateOptions;
-  /** Where it is one node of several. */
+  /** Present where the server is one node of several. */
   readonly cluster?: ClusterOptions;
-  /** Takes answers to messages that the program handed in; `peers` is one row. */
+  /** Accepts answers to messages that the program handed in; `peers` is one row. */
   readonly toProgram?: (answer: Buffer, peers: Peers) => void;
-  /** Is told while the shards open their stores how many bytes they have read, and of how many. */
+  /** Progress while the shards open their stores: bytes read, and bytes in all. */
   readonly opening?: (done: number, total: number) => void;
-  /** Called before the first message is taken in, for those who want to hear of every change of a binding. */
+  /** Called before the first message is accepted, for listeners that must hear every change of a binding. */
   beforeServing?(subscribe: (listener: BindingListener) => () => void): void;
-  /** Another file than shard-task.js to take `runShardTask` from: for measuring the loop without a registrar. */
+  /** Another file than shard-task.js with a `runShardTask`: for measuring the loop without a registrar. */
   readonly taskFile?: string;
 }
 
@@ -92,13 +92,13 @@ export interface PoolAuth {
   readonly providerState?: Int32Array;
   readonly tokens?: TokenTask;
   /**
-   * Fetches a user that a shard wants; when it resolves, the shards find the answer in the store.
-   * @param token that `user` is the name of (core/auth/bearer.ts)
+   * Fetches a user for a shard; when it resolves, the shards find the answer in the store.
+   * @param token whose name is `user` (core/auth/bearer.ts)
    */
   ask(user: string, realm: string, token?: string): Promise<'found' | 'none' | 'unavailable'>;
 }
 
-/** Where a shard keeps its bindings. */
+/** The store of a shard's bindings. */
 export function storeOptions(options: PoolOptions, shard: number): StoreOptions {
   const { dataDir, durability, generationBytes = GENERATION_BYTES } = options;
   return dataDir === undefined
@@ -106,7 +106,7 @@ export function storeOptions(options: PoolOptions, shard: number): StoreOptions 
     : { kind: 'log', directory: join(dataDir, `shard-${shard}`), durability, generationBytes };
 }
 
-/** Where a shard keeps the subscriptions to its registrations, and by which listeners it tells them. */
+/** The store of subscriptions to a shard's registrations, and the listeners that send their notifications. */
 export function subscriptionTask(
   { dataDir, durability }: PoolOptions,
   listeners: readonly ListenAddress[],
@@ -121,7 +121,7 @@ export function subscriptionTask(
   };
 }
 
-/** By which ways a shard pings contacts. */
+/** The transports by which a shard pings contacts. */
 export function pingOptions(
   { pingResults, listeners, epolls }: Pick<SharedParts, 'pingResults' | 'listeners' | 'epolls'>,
   udpByMain: boolean,

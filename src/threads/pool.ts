@@ -1,5 +1,5 @@
-// The pool of shards: opens what they share (sockets, rings, bells, counters), starts their lives (shard-lives.ts), and takes all
-// down in order. Decides nothing about messages.
+// The pool of shards: opens the parts that they share (sockets, rings, bells, counters), starts their lives (shard-lives.ts), and stops all in
+// order. It decides nothing about messages.
 
 import type { FlowLiveness } from '../core/binding/live-flow.ts';
 import type { LocationReader } from '../location/location-reader.ts';
@@ -38,49 +38,49 @@ export interface Pool {
   readonly clock: ProcessClock;
   readonly udp: 'native' | 'dgram';
   readonly listeners: readonly ListenAddress[];
-  /** The multicast group that was joined, with its real port. */
+  /** The joined multicast group, with its real port. */
   readonly multicast: MulticastAddress | undefined;
-  /** One array per shard, by COUNTER. */
+  /** Counters of each shard, by COUNTER. */
   counters(): readonly Float64Array[];
-  /** A shard's histograms, counters and rings as they are now; reading them asks nothing of the shard. */
+  /** A shard's histograms, counters and rings as they are now; the reading does not involve the shard. */
   readings(): readonly ShardReading[];
   /** Shards that died and were started again. */
   readonly restarts: number;
-  /** Which connections still stand. */
+  /** Liveness of connections. */
   readonly flows: FlowLiveness;
-  /** What came of pings, by shard. */
+  /** Results of pings, by shard. */
   readonly pingResults: readonly SharedArrayBuffer[];
-  /** Connections, and what became of them. */
+  /** Counts of connections by outcome. */
   readonly connections: Readonly<FlowCounts>;
-  /** Listeners with TLS read their certificates anew; connections that there are go on. */
+  /** Listeners with TLS read their certificates again; open connections stay. */
   reload(): void;
-  /** Other rules and limits of connections; resolves when all shards that run work by them, rejects with what one has against them. */
+  /** Other rules and limits of connections. Resolves when all running shards work by them; rejects with the objection of one. */
   configure(settings: ShardSettings, streams: StreamPolicy): Promise<void>;
   /** Readers of the shards' committed bindings for this thread, by shard. Throws where the shards keep them in their own memory. */
   openReaders(): LocationReader[];
   /** Has the owning shard decide about an operator's request; undefined where no answer came in time. */
   order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined>;
-  /** The program around us. */
+  /** The program around the server. */
   readonly program: EmbeddedPeer;
-  /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
+  /** Stops receiving, finishes the received messages, sends the answers, closes the stores. */
   stop(): Promise<void>;
-  /** What its messages are watched with. */
+  /** Reader of watched messages. */
   readonly tap: TapReader;
   /** Changes of bindings, for listeners. */
   readonly events: BindingEvents;
-  /** Of the shards, newest changes of bindings (shard/observe/history.ts); none where none are kept. */
+  /** The newest changes of bindings, by shard (shard/observe/history.ts); empty where none are kept. */
   readonly histories: readonly SharedArrayBuffer[];
   /** Orders to the shards that run. */
   readonly orders: Pick<Orders, 'ask'>;
-  /** Who has sent most in the last seconds. */
+  /** The top senders of the last seconds. */
   topSenders(max: number): TopSenderLists;
-  /** Has a shard begin a new life with the store that has been made ready for it (location/files/ready-copy). */
+  /** Has a shard begin a new life with the store that is ready for it (location/files/ready-copy). */
   renew(shard: number): void;
-  /** Makes a shard die as by a fault, for the tests. */
+  /** Makes a shard die as if by a fault, for tests. */
   crash(shard: number): void;
 }
 
-/** Starts the shards; resolves when all of them serve, rejects with what kept the first from it, leaving nothing open. */
+/** Starts the shards. Resolves when all serve; rejects with the error of the first that cannot, and then nothing stays open. */
 export async function startPool(options: PoolOptions): Promise<Pool> {
   const native = chooseUdp(options.udp);
   if (typeof native === 'string') options.log('info', 'udp by node:dgram on the main thread', { reason: native });
@@ -189,7 +189,7 @@ class RunningPool implements Pool {
     this.options.opening?.(this.sum('opened'), this.sum('to_open'));
   }
 
-  /** Of all shards' own counts. */
+  /** Sum of a counter over all shards' own counts. */
   private sum(name: keyof typeof COUNTER): number {
     return this.parts.counters.reduce((total, memory) => total + new Float64Array(memory)[COUNTER[name]], 0);
   }

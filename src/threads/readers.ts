@@ -1,5 +1,5 @@
-// The main thread's readers of committed bindings, one per shard: made anew with every life of a shard, kept up to date by
-// what the shard announces.
+// The main thread's readers of committed bindings, one per shard: opened again with every life of a shard, and kept current by
+// the shard's announcements.
 
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { LocationReader } from '../location/location-reader.ts';
@@ -7,11 +7,11 @@ import { LogFiles } from '../location/log/log-files.ts';
 import { LogReader } from '../location/log/log-reader.ts';
 import type { TableNews, TableParts } from '../location/table/binding-table.ts';
 
-/** What a shard gives for it when it has opened its store. */
+/** A shard's table for readers, given when it has opened its store. */
 export interface SharedTable {
   readonly directory: string;
   readonly parts: TableParts;
-  /** Brings TableNews. */
+  /** Port that TableNews arrive at. */
   readonly port: MessagePort;
 }
 
@@ -30,7 +30,7 @@ export class Readers {
     this.ports[shard] = port;
   }
 
-  /** Reads a shard's bindings through all its lives; between two of them, what the last one left. Nothing before the first. */
+  /** Reads a shard's bindings through all its lives; between two of them, the last one's bindings. Empty before the first. */
   of(shard: number): LocationReader {
     const { readers } = this;
     return {

@@ -1,5 +1,5 @@
-// The rings as the main thread has them: hands what its sockets and connections receive to the shards and sends the answers
-// they hand back. Which shard gets a message matters little: the shard sends it on to the one that owns the AOR.
+// The rings as the main thread has them: hands messages of its sockets and connections to the shards, and sends the shards' answers. Any
+// shard may get a message: it sends the message on to the shard that owns the AOR.
 
 import { COUNTER } from '../shard/observe/counters.ts';
 import { Bell } from '../shard/rings/bell.ts';
@@ -42,10 +42,10 @@ export class RingDispatcher {
   readonly program: EmbeddedPeer;
   private udp: DgramUdp | null = null;
   private readonly toProgram: (answer: Buffer, peers: Peers) => void;
-  /** By shard; behind them, to the cluster's thread where there is one. */
+  /** Rings by shard; the last one leads to the cluster's thread where there is one. */
   private readonly toShards: readonly Ring[];
   private readonly bells: readonly Bell[];
-  /** Whose flows have ended: this node's. */
+  /** Row for notices of closed flows: they are this node's. */
   private readonly ended = createPeers(1);
   private readonly fromShards: readonly Ring[];
   private readonly bell: Bell;
@@ -56,10 +56,10 @@ export class RingDispatcher {
   private closed = false;
   private readonly answer = new Uint8Array(MESSAGE_ROOM);
   private readonly peers = createPeers(1);
-  /** What this thread counts for each shard, whose own array has the shard as its only writer. */
+  /** This thread's counts for each shard: the shard's own array has the shard as its only writer. */
   private readonly counts: readonly { droppedRingFull: number; droppedSend: number }[];
 
-  /** @param toProgram takes answers to messages that the program handed in, with the row they go to */
+  /** @param toProgram accepts answers to messages that the program handed in, with the row of their receiver */
   constructor(parts: SharedParts, streams: ConnectionsOptions, toProgram: (answer: Buffer, peers: Peers) => void) {
     this.toProgram = toProgram;
     this.streams = new Connections(parts, streams, {
@@ -79,13 +79,15 @@ export class RingDispatcher {
     this.bell.beforeSleep();
   }
 
-  /** Binds the listeners on this thread: connections, and UDP where the shards have no sockets. Rejects with the first that cannot be had. */
+  /**
+   * Binds the listeners on this thread: connections, and UDP where the shards have no sockets. Rejects with the first that cannot be bound.
+   */
   async listen(addresses: readonly ListenAddress[], udp: boolean, log: ShardLog): Promise<readonly ListenAddress[]> {
     const bound = udp ? await this.listenUdp(addresses, log) : addresses;
     return this.streams.listen(bound, log);
   }
 
-  /** Joins a multicast group on this thread. Rejects where it cannot be had. */
+  /** Joins a multicast group on this thread. Rejects where it cannot. */
   async join(address: MulticastAddress, log: ShardLog): Promise<MulticastAddress> {
     this.multicast = await openMulticast(address, createPeers(1), {
       datagram: (bytes, peers) => this.toShard(bytes, peers),
@@ -105,13 +107,13 @@ export class RingDispatcher {
     return this.udp.listeners;
   }
 
-  /** Answers of a shard wait. */
+  /** Answers of a shard are waiting. */
   wake(): void {
     if (this.turnPending) return;
     this.turn();
   }
 
-  /** A shard's counters with what this thread counted for it. */
+  /** A shard's counters together with this thread's counts for it. */
   merge(shared: Float64Array, shard: number): Float64Array {
     const merged = shared.slice();
     merged[COUNTER.dropped_ring_full] += this.counts[shard].droppedRingFull;
@@ -119,21 +121,21 @@ export class RingDispatcher {
     return merged;
   }
 
-  /** Takes nothing in any more. */
+  /** Stops accepting messages. */
   pause(): void {
     this.streams.pause();
     this.udp?.pause();
     this.multicast?.pause();
   }
 
-  /** Sends what the shards left, once they have ended. */
+  /** Sends the answers that the shards left, once they have ended. */
   async close(): Promise<void> {
     while (this.sendSome() === ANSWERS_PER_TURN);
     this.closed = true;
     await Promise.all([this.streams.close(), this.udp?.close(), this.multicast?.close()]);
   }
 
-  /** Hands a message to a shard once more, its peer the one row of `peers`. @param isUntold its user could not be told */
+  /** Hands a message to a shard again; its peer is the one row of `peers`. @param isUntold whether its user could not be looked up */
   again(shard: number, bytes: Uint8Array, peers: Peers, isUntold: boolean): void {
     if (!this.closed) this.push(shard, bytes, peers, isUntold ? RING_UNTOLD : RING_MESSAGE);
   }
@@ -169,7 +171,7 @@ export class RingDispatcher {
     return true;
   }
 
-  /** Once per turn of the event loop: libuv hands over what the socket holds before it. */
+  /** Runs once per turn of the event loop: libuv delivers all datagrams of the socket before it. */
   private ringBells(): void {
     this.bellsPending = false;
     for (let shard = 0; shard < this.touched.length; shard++) {
@@ -213,7 +215,7 @@ export class RingDispatcher {
     else this.send(shard, length);
   }
 
-  /** Sends the answer just popped: over the connection its request came by, or by UDP; or hands it to the program. */
+  /** Sends the answer just popped: over the connection of its request, or by UDP; or hands it to the program. */
   private send(shard: number, length: number): void {
     const { answer, peers } = this;
     if (peers.listener[0] === LISTENER_ADMIN)

@@ -1,5 +1,5 @@
-// The lives of the shards: each is a never-ending task in a thread, started again when it dies, until the stop. What a shard tells
-// while it lives is heard here.
+// The lives of the shards: each is a never-ending task in a thread, restarted when it dies, until the stop. The news of a living
+// shard is handled here.
 
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,18 +20,21 @@ import { taskFile } from './tasks/task-file.ts';
 import { createWaitingMemory, endWaiting, type WaitingMessage } from './waiting/pending-credentials.ts';
 import type { WaitingLookup } from './waiting/pending-lookups.ts';
 
-/** Of a shard's thread, which makes little garbage: a rehearsal would enlarge it for good, by 8 MB. */
+/**
+ * Size of the young generation of a shard's thread, MB. The thread makes little garbage; a rehearsal would enlarge it for good, by 8
+ * MB.
+ */
 const YOUNG_MB = 12;
-/** The same of a node of a cluster, which has a thread for each shard of the cluster. */
+/** The same for a node of a cluster, which has a thread for each shard of the cluster. */
 const YOUNG_MB_CLUSTER = 6;
 const RESTART_MS_FIRST = 50;
 const RESTART_MS_MAX = 5000;
-/** Of a life of a shard of a cluster; the node's number stands above, and above that the bit of lives that are numbered by claims. */
+/** Bits for a life of a cluster's shard. The node's number is above them, and above that the bit of lives numbered by claims. */
 const LIFE_BITS = 23;
-/** A shard that lived this long starts again at once. */
+/** A shard that lived this long restarts at once. */
 const RESTART_FORGOTTEN_MS = 60_000;
 
-/** What hears of a shard's lives, and what each is given. */
+/** The listeners to shards' lives, and the parts of each life. */
 export interface LivesParts {
   readonly options: PoolOptions;
   readonly parts: SharedParts;
@@ -45,7 +48,7 @@ export interface LivesParts {
 }
 
 export class ShardLives {
-  /** Shards that died and were started again. */
+  /** Shards that died and were restarted. */
   restarts = 0;
   /** By shard: whether it is open. */
   readonly serving: boolean[] = [];
@@ -78,7 +81,7 @@ export class ShardLives {
     this.piscina.on('error', (error: Error) => options.log('error', 'shard thread failed', { error: error.message }));
   }
 
-  /** Resolves when all shards serve; rejects with what kept the first from it. */
+  /** Resolves when all shards serve; rejects with the error of the first that cannot. */
   async open(): Promise<void> {
     const { length } = this.waiting;
     const opening = Array.from({ length }, (_, shard) => {
@@ -89,17 +92,17 @@ export class ShardLives {
     await Promise.all(opening);
   }
 
-  /** Has a shard begin a new life, with the store that has been made ready for it. */
+  /** Has a shard begin a new life with the store that is ready for it. */
   renew(shard: number): void {
     this.renewed.add(shard);
     this.parts.parts.bells[shard].offer(ORDER_ANEW);
   }
 
-  /** Has the shards finish what was received; resolves when the last has closed its store. */
+  /** Has the shards finish their received messages; resolves when the last has closed its store. */
   async end(): Promise<void> {
     const { bells } = this.parts.parts;
     this.stopping.abort();
-    // A message that one shard hands to another must find it: none returns while any still may.
+    // A shard must find each message handed to it by another: no shard returns while any may still hand one on.
     const drained = this.lives.map((life, shard) => {
       return Promise.race([life, new Promise<void>((resolve) => (this.drained[shard] = resolve))]);
     });
@@ -114,7 +117,7 @@ export class ShardLives {
     await this.piscina.destroy();
   }
 
-  /** A shard from its first start to the stop, through every death. */
+  /** A shard from its first start to the stop, through all its deaths. */
   private async live(shard: number, opened: () => void, failed: (error: unknown) => void): Promise<void> {
     const { options, main } = this.parts;
     let wait = RESTART_MS_FIRST;
@@ -145,7 +148,7 @@ export class ShardLives {
     }
   }
 
-  /** One life; resolves with what ended it. */
+  /** Runs one life; resolves with the error that ended it. */
   private async run(shard: number, opened: () => void): Promise<Error> {
     const { options, main, events, rules, readers, checkpoints, shared } = this.parts;
     const { port1, port2 } = new MessageChannel();
@@ -176,19 +179,19 @@ export class ShardLives {
     } catch (error) {
       ended = error;
     }
-    // The task may have ended before its last messages are heard, a wake among them, without which the bell would stay down.
+    // The task may have ended before its last messages are heard. One may be a wake, without which the bell would stay down.
     for (let last = receiveMessageOnPort(port1); last !== undefined; last = receiveMessageOnPort(port1)) {
       hear(last.message as ShardNews);
     }
     port1.close();
     checkpoints.ended(shard);
-    if (!this.stopping.signal.aborted) shared?.ended(shard); // else it writes what is left first
+    if (!this.stopping.signal.aborted) shared?.ended(shard); // else it writes the rest first
     rules.ended(shard);
     // Piscina's copy of an error has lost its code.
     return reason ?? (ended instanceof Error ? ended : new Error(String(ended)));
   }
 
-  /** Keeps a message until its user is known. Where that cannot be found out now, it is answered 503. */
+  /** Keeps a message until its user is known. Where the user cannot be looked up now, the answer is 503. */
   private async letWait(shard: number, { user, realm, token, bytes, peers }: WaitingMessage): Promise<void> {
     const result = await this.parts.options.auth?.ask(user, realm, token);
     endWaiting(this.waiting[shard]);
@@ -196,7 +199,7 @@ export class ShardLives {
     this.parts.main.again(shard, bytes, peers, result === 'unavailable');
   }
 
-  /** Keeps a lookup until its devices have woken, or have had their time. */
+  /** Keeps a lookup until its devices have woken, or their time is over. */
   private async letSleepersWake(shard: number, lookup: WaitingLookup): Promise<void> {
     const isLast = await this.parts.options.wake?.(lookup);
     endWaiting(this.waitingLookups[shard]);
@@ -213,7 +216,7 @@ export class ShardLives {
       ...(auth.providerState && { providerState: auth.providerState }),
       ...(auth.tokens && { tokens: auth.tokens }),
       nonceStart: randomInt(2 ** 22),
-      life: lifeOf(auth.nextLife(), this.parts.options.cluster?.number), // a shard that died has forgotten which nonces were used
+      life: lifeOf(auth.nextLife(), this.parts.options.cluster?.number), // a restarted shard has forgotten which nonces were used
       waiting: this.waiting[shard],
     };
   }
@@ -263,7 +266,7 @@ export class ShardLives {
   }
 }
 
-/** Nodes of a cluster number their lives each for itself. */
+/** The number of a life; each node of a cluster counts its own. */
 function lifeOf(life: number, node = 0): number {
   return node === 0 ? life : ((node << LIFE_BITS) | (life & (2 ** LIFE_BITS - 1))) >>> 0;
 }

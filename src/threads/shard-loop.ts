@@ -1,5 +1,5 @@
-// The never-ending loop of a shard's thread: wait, fill the slots from rings and sockets, have the batch done, send. Reads the
-// clock once per batch and hands it down. The order of a batch is shard/batch's; what sockets are made of, the transport's.
+// The never-ending loop of a shard's thread: wait, fill the slots from rings and sockets, have the batch done, send. Reads the clock once per batch
+// and hands it down. shard/batch has the order of a batch, src/transport the sockets.
 // @hot
 
 import { BatchDriver, type Pipeline } from '../shard/batch.ts';
@@ -19,7 +19,7 @@ import type { Away } from './cluster/away.ts';
 import type { Relay } from './cluster/relay.ts';
 import type { Forwarding } from './forwarding.ts';
 
-/** The longest sleep: the counter `loops` shows a watcher that the shard lives. */
+/** The longest sleep: the counter `loops` shows an observer that the shard lives. */
 const SLEEP_MS_MAX = 1000;
 /** Slots that rings may fill while there are sockets, so that neighbours' messages never shut out the shard's own. */
 const RING_SLOTS_MAX = (SLOT_COUNT * 3) / 4;
@@ -31,28 +31,28 @@ export interface LoopParts {
   readonly counters: Float64Array;
   readonly measures: Measures;
   readonly bell: Bell;
-  /** Sleeps until the bell rings, a socket has something or the time is over. Sockets count only where the shard takes messages. */
+  /** Sleeps until the bell rings, a socket is ready or the time is over. Sockets count only with `takes`. */
   readonly waiter: { wait(timeoutMs: number, takes?: boolean): void };
-  /** Takes up the rules that wait at the port. */
+  /** Applies the rules that wait at the port. */
   configure(): void;
-  /** Tells that it hands nothing to other shards any more. */
+  /** Reports that it hands no message to other shards any more. */
   drained(): void;
-  /** What other threads push for this one: the main thread first, then the other shards. */
+  /** Rings from other threads: the main thread's first, then the other shards'. */
   readonly rings: readonly Ring[];
   readonly forwarding: Forwarding;
   /** The shard's own sockets; null where the main thread has them. */
   readonly udp: {
     readonly receiver: UdpReceiver;
     readonly sender: UdpSender;
-    /** Opens what sends the shard's own requests. */
+    /** Opens the sender of the shard's own requests. */
     readonly openRequests?: () => UdpSender;
     readonly sockets: number;
   } | null;
   /** Connections that the shard reads itself; null where the main thread has all. */
   readonly tcp: TcpConnections | null;
-  /** Where it is one node of several: what it does between batches; `msToNext` as the shard's `msToNextTick`. */
+  /** Present on a node of a cluster: work between batches; `msToNext` is like the shard's `msToNextTick`. */
   readonly cluster?: { tick(now: number): void; msToNext(now: number): number };
-  /** Then: the way of answers to other nodes, and what other nodes' answers leave by. */
+  /** Present with it: answers to other nodes (`away`), and answers of other nodes (`relay`). */
   readonly away?: Away;
   readonly relay?: Relay;
   /** Length of the message in each slot; the receiver writes it too. */
@@ -64,12 +64,12 @@ export class ShardLoop {
   private ringFirst = 0;
   private socketFirst = 0;
   private tcpFirst = false;
-  /** Messages of this batch that another shard took in, and counted. */
+  /** Messages of this batch that another shard received, and counted. */
   private fromNeighbours = 0;
   private readonly driver: BatchDriver;
   private readonly ringSlots: number;
   private saidDrained = false;
-  private requests: UdpSender | null = null; // before the first
+  private requests: UdpSender | null = null; // null before the first request
 
   constructor(parts: LoopParts) {
     this.parts = parts;
@@ -116,7 +116,7 @@ export class ShardLoop {
     }
   }
 
-  /** Milliseconds until there is work though nothing came; -1 for never. */
+  /** Milliseconds until work is due without a message; -1 for never. */
   private msToNext(now: number): number {
     const { shard, cluster } = this.parts;
     const due = shard.msToNextTick(now);
@@ -125,7 +125,7 @@ export class ShardLoop {
     return next < 0 || (due >= 0 && due < next) ? due : next;
   }
 
-  /** Gives back what its end of the sockets had opened. @cold */
+  /** Closes the sockets that it has opened. @cold */
   close(): void {
     this.parts.tcp?.close();
   }
@@ -136,7 +136,7 @@ export class ShardLoop {
     this.driver.run(lengths, first, filled, now);
   }
 
-  /** Fills slots from `first` on; returns the first one that is free. */
+  /** Fills slots from `first` on; returns the first free one. */
   private fill(first: number, sockets: boolean): number {
     const filled = this.fillFromHeld(this.fillFromRings(first));
     if (!sockets) return this.fillFromConnections(filled, false);
@@ -149,7 +149,7 @@ export class ShardLoop {
     const { shard, lengths, clock } = this.parts;
     if (shard.takeHeld === undefined) return from;
     const filled = shard.takeHeld(lengths, from, clock.now());
-    this.fromNeighbours += filled - from; // they were counted when they came
+    this.fromNeighbours += filled - from; // their first shard has counted them
     return filled;
   }
 
@@ -227,7 +227,7 @@ export class ShardLoop {
     else counters[COUNTER.dropped_send] += udp.sender.send(answers);
   }
 
-  /** The shard's own requests, each by the way that leads to its peer. */
+  /** Sends the shard's own requests, each by the transport to its peer. */
   private sendRequests(): void {
     const { shard, counters, forwarding, udp, tcp } = this.parts;
     const { outgoing } = shard;
@@ -243,7 +243,7 @@ export class ShardLoop {
     counters[COUNTER.dropped_send] += this.requests?.send(outgoing) ?? 0;
   }
 
-  /** In a cluster, between two batches. @cold */
+  /** Work of a cluster's node between two batches. @cold */
   private tick(now: number): void {
     const { cluster, relay, away, counters } = this.parts;
     cluster?.tick(now);
@@ -251,14 +251,14 @@ export class ShardLoop {
     away?.ringBell();
   }
 
-  /** An answer to what another node has received. @cold */
+  /** Sends an answer to a message that another node has received. @cold */
   private sendAway(i: number): void {
     const { shard, away, counters } = this.parts;
     const { at, end, port, bytes, slot } = shard.answers;
     if (away?.answer(bytes, at[i], end[i], shard.peers, slot[i], port[i]) !== true) counters[COUNTER.dropped_send]++;
   }
 
-  /** @param first free slot: what there is none for wakes nobody, while the store settles what lies in them */
+  /** @param first free slot. Where there is none, messages wake nobody while the store settles the full slots */
   private sleep(ms: number, first: number): void {
     const { bell, rings, waiter, tcp, relay } = this.parts;
     const takes = first < SLOT_COUNT;
@@ -266,11 +266,11 @@ export class ShardLoop {
     let quiet = bell.allowsSleep;
     if ((takes && tcp?.hasMore) || relay?.ring.empty === false) quiet = false;
     if (first < this.ringSlots) for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
-    if (quiet) waiter.wait(Math.ceil(ms), takes); // poll() takes whole ones, and would return at once until it is time
+    if (quiet) waiter.wait(Math.ceil(ms), takes); // poll() takes whole milliseconds, and would return at once until the time is over
     bell.afterSleep();
   }
 
-  /** Between two batches. @cold */
+  /** Applies new rules between two batches. @cold */
   private configure(): void {
     this.parts.bell.took(ORDER_CONFIGURE);
     this.parts.configure();
@@ -283,7 +283,7 @@ export class ShardLoop {
     this.parts.drained();
   }
 
-  /** What the order to crash does. @cold */
+  /** Follows the order to crash. @cold */
   private crash(): never {
     this.parts.bell.took(ORDER_CRASH);
     throw new Error('died on request');

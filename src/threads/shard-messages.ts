@@ -1,4 +1,4 @@
-// What the main thread and the thread of a shard hand each other: the task at the start, and the news from then on.
+// Messages between the main thread and a shard's thread: the task at the start, and the news from then on.
 
 import type { MessagePort, TransferListItem } from 'node:worker_threads';
 import type { LimitedParty } from '../core/abuse/limited-parties.ts';
@@ -30,28 +30,28 @@ export interface AuthTask {
   readonly providerState?: Int32Array;
   readonly tokens?: TokenTask;
   readonly nonceStart: number;
-  /** Of the nonces' keys. */
+  /** Generation of the nonces' keys. */
   readonly generation: number;
   /** Number of this life of the shard. */
   readonly life: number;
   readonly waiting: SharedArrayBuffer;
 }
 
-/** Everything a shard's thread is handed; crosses by structured clone. */
+/** The task of a shard's thread; crosses by structured clone. */
 export interface ShardTask {
   readonly index: number;
   readonly shards: number;
   readonly store: StoreOptions;
   readonly policy: Policy;
   readonly secret: Uint8Array;
-  /** Of a ProcessClock. */
+  /** Memory of a ProcessClock. */
   readonly clock: SharedArrayBuffer;
   /** The shard's own row of counters. */
   readonly counters: SharedArrayBuffer;
   readonly measures: SharedArrayBuffer;
-  /** One per shard. */
+  /** Memory of the bells, one per shard. */
   readonly bells: readonly SharedArrayBuffer[];
-  /** Their eventfds, one per shard; none where shards sleep on the flag. */
+  /** Eventfds of the bells, one per shard; empty where shards sleep on the flag. */
   readonly bellFds: readonly number[];
   readonly mainBell: SharedArrayBuffer;
   /** Rings this shard reads. */
@@ -59,43 +59,43 @@ export interface ShardTask {
   /** Rings to the others, by shard; null for itself. */
   readonly outgoing: readonly (SharedArrayBuffer | null)[];
   readonly toMain: SharedArrayBuffer;
-  /** What of its messages is watched, and where copies go. */
+  /** The watched part of its messages, and the ring for copies. */
   readonly tapMemory: SharedArrayBuffer;
   readonly tap: SharedArrayBuffer;
-  /** Which connections are alive. */
+  /** Liveness of connections. */
   readonly liveFlows: SharedArrayBuffer;
   readonly flowRows: FlowRows;
-  /** Where it learns of connections that it reads itself. */
+  /** Descriptor that reports the connections that the shard reads itself. */
   readonly epoll?: number;
   readonly framing: FramingLimits;
   readonly history: SharedArrayBuffer | undefined;
   readonly topSenders: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
   readonly eventBell: SharedArrayBuffer;
-  /** The data directory, which has the static bindings; none where everything is in memory. */
+  /** The data directory, which has the static bindings; absent where all bindings are in memory. */
   readonly data?: string;
-  /** Sockets of its own; none where the main thread has them. */
+  /** The shard's own sockets; empty where the main thread has them. */
   readonly sockets: readonly UdpSocket[];
   readonly port: MessagePort;
-  /** Where clients authenticate. */
+  /** Present where clients authenticate. */
   readonly auth?: AuthTask;
   readonly gate?: GateOptions;
-  /** Where it is one node of several. */
+  /** Present on a node of a cluster. */
   readonly cluster?: ClusterOptions;
-  /** Beside it: what is shared with the cluster's thread. */
+  /** Present with it: memory shared with the cluster's thread. */
   readonly clusterParts?: ClusterSharedParts;
-  /** Where push services are served: how many lookups wait. */
+  /** Present where push services are used: number of lookups that wait. */
   readonly waitingLookups?: SharedArrayBuffer;
-  /** Where a feed of changes is kept. */
+  /** Present where a feed of changes is kept. */
   readonly feed?: FeedOptions;
-  /** Where registrations may be watched. */
+  /** Present where registrations may be watched. */
   readonly subscriptions?: SubscriptionTask;
   readonly pings: PingOptions;
-  /** Where a read model is kept: where changes of records are told. */
+  /** Present where a read model is kept: its memory for changed records. */
   readonly changes?: ChangedKeysMemory;
 }
 
-/** What a shard does between two batches. */
+/** Orders that a shard follows between two batches. */
 export type ShardOrder =
   | { readonly type: 'rules'; readonly settings: ShardSettings }
   | { readonly type: 'limited' }
@@ -105,18 +105,18 @@ export interface OrderAnswer {
   /** Why the order was not followed. */
   readonly problem?: string;
   readonly limited?: readonly LimitedParty[];
-  /** Whether the party was limited, and is no longer. */
+  /** Whether the party was limited until now. */
   readonly forgiven?: boolean;
 }
 
-/** What a shard found in its store. */
+/** Contents of a shard's store at its opening. */
 export interface OpenReport {
   readonly aors: number;
   readonly bindings: number;
   readonly quarantined: number;
 }
 
-/** What a shard's thread tells the main thread. */
+/** News from a shard's thread to the main thread. */
 export type ShardNews =
   | {
       readonly type: 'open';
@@ -126,9 +126,9 @@ export type ShardNews =
       readonly shared?: SharedTable;
     }
   | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
-  /** It has done what the oldest order sent to it asks for, or its answer has why not. */
+  /** The shard has followed its oldest order, or its answer has the reason why not. */
   | { readonly type: 'followed'; readonly answer: OrderAnswer }
-  /** It reads no socket any more, and hands nothing on. */
+  /** The shard reads no socket any more, and hands no message on. */
   | { readonly type: 'drained' }
   | { readonly type: 'wake' }
   | { readonly type: 'events' }

@@ -1,11 +1,12 @@
-// What the main thread has a shard do between two batches: take other rules, name whom abuse control limits, let one of them go.
+// The main thread's orders to a shard between two batches: apply other rules, list the parties that abuse control limits,
+// release one of them.
 
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Pipeline } from '../shard/batch.ts';
 import type { ProcessClock } from '../shard/process-clock.ts';
 import type { OrderAnswer, ShardOrder, Tell } from './shard-messages.ts';
 
-/** Orders that wait at the port, in their order; each is answered. */
+/** Follows the orders that wait at the port, in their order; each is answered. */
 export function handleOrders(port: MessagePort, shard: Pipeline, clock: ProcessClock, tell: Tell): void {
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
     try {

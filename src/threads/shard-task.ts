@@ -1,4 +1,4 @@
-// The Piscina entry of a shard: a task that ends only when the shard is stopped. Nothing but the handing over.
+// The Piscina entry of a shard: a task that ends only when the shard is stopped. It only calls runShardThread.
 
 import { Shard } from '../shard/shard.ts';
 import type { ShardTask } from './shard-messages.ts';

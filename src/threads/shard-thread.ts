@@ -1,5 +1,5 @@
-// What a shard's thread is given, and how it is put together: store, rings, bells, sockets, loop. Comfortable code that
-// runs once per start; the work is in shard-loop.
+// The task of a shard's thread, and the assembly of its parts: store, rings, bells, sockets, loop. The code runs once per start; shard-loop does
+// the work.
 
 import type { TransferListItem } from 'node:worker_threads';
 import { createAorReader } from '../core/lookup/aor-key.ts';
@@ -46,7 +46,7 @@ import { holdLookups } from './waiting/pending-lookups.ts';
 type OpenClusterShard = NonNullable<ReturnType<typeof openClusterShard>>;
 
 /**
- * Opens the store, runs the shard until it is told to stop, closes the store. Throws what kept it from going on.
+ * Opens the store, runs the shard until it is told to stop, closes the store. Throws the error that ended it.
  * @param openCluster of a node of a cluster: puts the stream before the store
  */
 export function runShardThread(
@@ -66,7 +66,7 @@ export function runShardThread(
     const answerRing = createAnswerRing(task.policy.answerBytesMax);
     warmShard(task, answerRing, createPipeline, logOf(task, tell));
     if (task.cluster !== undefined && task.store.kind === 'log') takeReadyCopy(task.store.directory);
-    // Of several nodes, no clock shortens bindings by itself.
+    // On a node of several, no clock shortens bindings by itself.
     store = openStore(task.store, task.cluster === undefined ? clock.now() : 0, (done, total) => {
       counters[COUNTER.opened] = done;
       counters[COUNTER.to_open] = total;
@@ -110,7 +110,7 @@ function tellChanges({ keys, bell }: ChangedKeysMemory): ChangedKeys {
 }
 
 function openUsers({ data, realms, providerState, tokens }: AuthTask, tell: Tell): UserTable {
-  // A user that is wanted is asked for by the message that waits for it.
+  // A missing user is asked for by the message that waits for it.
   const provider = providerState && { provider: { state: providerState, wanted: () => {} } };
   const bearers = tokens && { tokens: { state: tokens.state, wanted: () => {} } };
   const damaged = (user: string) =>
@@ -197,7 +197,7 @@ function hearOwnership({ shard: cluster }: OpenClusterShard, shard: Pipeline): v
   };
 }
 
-/** What is opened before the loop and closed behind it. */
+/** Parts opened before the loop and closed after it. */
 interface ShardParts {
   readonly store: LocationStore;
   readonly clock: ProcessClock;
@@ -221,7 +221,7 @@ function clusterOptions(
   };
 }
 
-/** Where push services are served. */
+/** The option to wake devices, present where push services are used. */
 function wakeOption({ waitingLookups }: ShardTask, tell: Tell, peers: () => Peers): Pick<ShardOptions, 'wake'> {
   if (waitingLookups === undefined) return {};
   return { wake: holdLookups(waitingLookups, (lookup) => tell({ type: 'asleep', lookup }), peers) };

@@ -1,5 +1,5 @@
-// What the threads of a server share: counters, bells, rings, and the descriptors of sockets. Made before any shard
-// starts and owned by the main thread, so that a shard that dies takes none of it along.
+// Parts that the threads of a server share: counters, bells, rings, and the descriptors of sockets. Made before any
+// shard starts and owned by the main thread, so that they survive a shard's death.
 
 import { createPingResults } from '../core/pings/ping-results.ts';
 import { COUNTERS_BYTES } from '../shard/observe/counters.ts';
@@ -20,49 +20,49 @@ import type { ListenAddress } from '../transport/listener.ts';
 import type { ClusterSharedParts } from './cluster/cluster-parts.ts';
 
 const MAIN_RING_BYTES = 4 << 20;
-/** Between every two shards; their number grows with the square. */
+/** Ring between two shards; the number of rings grows with the square of the shards. */
 const NEIGHBOUR_RING_BYTES = 1 << 20;
 const NEIGHBOUR_RING_BYTES_MANY = 256 << 10;
 const MANY_SHARDS = 16;
 const TAP_RING_BYTES = 4 << 20;
 
 export interface SharedParts {
-  /** Null where the main thread has the sockets. */
+  /** Null where the main thread has the UDP sockets. */
   readonly native: NativeUdp | null;
   /** All addresses given; where the shards have sockets of their own, UDP ports given as 0 are real ones here. */
   readonly listeners: readonly ListenAddress[];
-  /** By shard, one per UDP listener; empty without native ones. */
+  /** By shard, one socket per UDP listener; empty without native ones. */
   readonly sockets: readonly (readonly UdpSocket[])[];
   readonly counters: readonly SharedArrayBuffer[];
   readonly measures: readonly SharedArrayBuffer[];
   readonly bellMemories: readonly SharedArrayBuffer[];
-  /** Empty where shards sleep on the flag. */
+  /** Eventfds of the bells; empty where shards sleep on the flag. */
   readonly bellFds: readonly number[];
-  /** What shards learn from of connections that they read themselves, one each; empty where they have none. */
+  /** One epoll descriptor per shard for connections that it reads itself; empty where shards read none. */
   readonly epolls: readonly number[];
-  /** The main thread's hold of each shard's bell. */
+  /** The main thread's side of each shard's bell. */
   readonly bells: readonly Bell[];
   readonly mainBellMemory: SharedArrayBuffer;
   /** By writer, then reader; null on the diagonal. */
   readonly between: readonly (readonly (SharedArrayBuffer | null)[])[];
   readonly fromMain: readonly SharedArrayBuffer[];
   readonly toMain: readonly SharedArrayBuffer[];
-  /** Which connections are alive. */
+  /** Liveness of connections. */
   readonly liveFlows: SharedArrayBuffer;
   readonly flowRows: FlowRows;
-  /** What is watched, and the copies of it, by shard (tap.ts). */
+  /** The watched part of messages, and the copies, by shard (tap.ts). */
   readonly tapMemory: SharedArrayBuffer;
   readonly taps: readonly SharedArrayBuffer[];
-  /** What happens to bindings, by shard (event-ring.ts), and the bell of their listeners. */
+  /** Changes of bindings, by shard (event-ring.ts), and the bell of their listeners. */
   readonly events: readonly SharedArrayBuffer[];
   readonly eventBellMemory: SharedArrayBuffer;
-  /** Who sends most, by shard (top-senders.ts). */
+  /** Top senders, by shard (top-senders.ts). */
   readonly topSenders: readonly SharedArrayBuffer[];
-  /** What happened to bindings lately, by shard (history.ts); empty where none is kept. */
+  /** Recent changes of bindings, by shard (history.ts); empty where none are kept. */
   readonly histories: readonly SharedArrayBuffer[];
-  /** What came of pings, by shard (core/pings/ping-results.ts). */
+  /** Results of pings, by shard (core/pings/ping-results.ts). */
   readonly pingResults: readonly SharedArrayBuffer[];
-  /** Where it is one node of several: the cluster's thread. */
+  /** Present on a node of a cluster: the parts of the cluster's thread. */
   readonly cluster?: ClusterSharedParts;
   readonly clusterBell?: Bell;
   close(): void;
@@ -73,17 +73,17 @@ export interface SharedPartsOptions {
   readonly listeners: readonly ListenAddress[];
   /** Sockets that are bound already. */
   readonly inherited: readonly InheritedSocket[];
-  /** Connections that may be alive at a time. */
+  /** Connections that may be open at a time. */
   readonly connections: number;
-  /** Of each shard's history; 0: none. */
+  /** Bytes of each shard's history; 0: none. */
   readonly historyBytes: number;
-  /** Makes the part of a node of a cluster. @param bellFd of its thread */
+  /** Makes the cluster's parts. @param bellFd of its thread */
   readonly cluster?: (shards: number, bellFd: number) => ClusterSharedParts;
 }
 
 /**
  * @param native null: no sockets for the shards
- * Throws where an address cannot be had; then nothing stays open.
+ * @throws where an address cannot be bound; then nothing stays open
  */
 export function openSharedParts(native: NativeUdp | null, options: SharedPartsOptions): SharedParts {
   const { shards, connections, historyBytes } = options;
@@ -150,13 +150,13 @@ function openCluster(
   return cluster(shards, bellFd);
 }
 
-/** The rings a shard reads: the main thread's first. */
+/** The rings that a shard reads: the main thread's first. */
 export function ringsTo({ fromMain, between, cluster }: SharedParts, shard: number): SharedArrayBuffer[] {
   const others = between.flatMap((row) => row[shard] ?? []);
   return [fromMain[shard], ...others, ...(cluster === undefined ? [] : [cluster.toShards[shard]])];
 }
 
-/** The native path where it is wanted and works, else why not. */
+/** The native path where it is wanted and works, else the reason why not. */
 export function chooseUdp(wanted: 'auto' | 'separate' | 'dgram'): NativeUdp | string {
   return wanted === 'dgram' ? 'asked for' : nativeUdp(wanted === 'auto');
 }

@@ -15,7 +15,10 @@ export function warnOfSmallBuffers({ log }: PoolOptions, { native, sockets }: Sh
   log('warn', 'small socket buffers: raise net.core.rmem_max', { bytes, wanted: SOCKET_BUFFER_BYTES });
 }
 
-/** Each connection takes one. The default maximum is nobody's wish: what is in use is watched, and told at 80%. */
+/**
+ * Each connection takes one descriptor. The default maximum of connections is no operator's choice: the used share is
+ * watched, and reported at 80%.
+ */
 export function warnOfFewDescriptors({ log, listeners, streams = DEFAULT_STREAM_POLICY }: PoolOptions): void {
   const limit = descriptorLimit();
   if (limit === undefined || limit > streams.connectionsMax) return;

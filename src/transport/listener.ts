@@ -1,5 +1,5 @@
-// What a server listens on: a transport and an address, how that is written, and why it may not be had. How the configuration writes
-// it is server/config/listener-text.ts's.
+// A listener's transport and address, their text, and the reasons why it cannot be bound. server/config/listener-text.ts has the
+// form in the configuration.
 
 import { TRANSPORT_NAMES } from '../sip/sources.ts';
 
@@ -11,7 +11,7 @@ export interface ListenAddress {
   readonly transport: ListenTransport;
   /** An IPv4 or IPv6 address, without brackets. */
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
 }
 
@@ -25,7 +25,7 @@ export function formatListener(transport: string, host: string, port: number): s
   return host.includes(':') ? `${transport}:[${host}]:${port}` : `${transport}:${host}:${port}`;
 }
 
-/** What to say when a listener cannot be bound; `code` is Node's errno name. */
+/** The error for a listener that cannot be bound; `code` is Node's errno name. */
 export function bindError(code: string, listener: string): Error {
   const error: NodeJS.ErrnoException = new Error(`${BIND_REASONS[code] ?? `cannot listen (${code})`}: ${listener}`);
   error.code = code;

@@ -1,8 +1,8 @@
-// Time that only passes: milliseconds of the machine's monotonic clock, the same in every thread of the process. For how long something
-// has been; when it was, only a clock that can be set knows.
+// Monotonic time: milliseconds of the machine's monotonic clock, the same in every thread of the process. It measures durations; points
+// in time need a clock that can be set.
 // @hot
 
-/** The two are read together within so long, or again: a thread that loses its turn in between would be off by that for its life. */
+/** Both clocks are read within so long, or again: a thread suspended between the readings would be off by that for its life. */
 const TOGETHER_MS = 0.05;
 const READS_MAX = 100;
 

@@ -1,4 +1,4 @@
-// HA1s of a user: what stays of a password (RFC 7616 §3.4.2, §3.4.4). The password itself is not kept anywhere.
+// HA1s of a user, which are stored in place of its password (RFC 7616 §3.4.2, §3.4.4). The password itself is never stored.
 
 import { hash } from 'node:crypto';
 import { HA1_FULL, HA1_LENGTHS } from './user-record.ts';
@@ -23,7 +23,7 @@ export function userhashOf(name: string, realm: string, algorithm: number): Buff
   return digest(HASHES[algorithm], `${name}:${realm}`);
 }
 
-/** HA1 in hex as a person or another program writes it; undefined where it is none of that kind. */
+/** HA1 from hex digits of a person or another program; undefined: it is none of that kind. */
 export function parseHa1(hex: string, kind: number): Buffer | undefined {
   const bytes = Buffer.from(hex, 'hex');
   return hex.length === 2 * bytes.length && bytes.length === HA1_LENGTHS[kind % HA1_FULL] ? bytes : undefined;
@@ -33,7 +33,7 @@ function digest(algorithm: (typeof HASHES)[number], text: string): Buffer {
   return hash(algorithm, text, 'buffer');
 }
 
-/** Columns of HA1s by kind (users/user-record), the name that is written first. */
+/** Columns of HA1s by kind (users/user-record); exports use the first name. */
 export const HA1_COLUMNS: readonly (readonly string[])[] = [
   ['ha1'],
   ['ha1_sha256'],
@@ -43,10 +43,10 @@ export const HA1_COLUMNS: readonly (readonly string[])[] = [
   ['ha1b_sha512_256'],
 ];
 
-/** An HA1 as a row of a table of users has it. */
+/** An HA1 in a row of a table of users. */
 export interface GivenHa1 {
   readonly kind: number;
-  /** Where it stands. */
+  /** Name of its column. */
   readonly column: string;
   readonly hex: string;
 }
@@ -57,13 +57,13 @@ export function givenHa1s(textOf: (column: string) => string | undefined): Given
     const column = aliases.find((alias) => textOf(alias) !== undefined);
     if (column === undefined) return [];
     const hex = textOf(column)?.trimEnd() ?? '';
-    // Kamailio keeps HA1s of SHA-256 in the columns of MD5 where that is its algorithm.
+    // Kamailio with SHA-256 stores its HA1s in the columns of MD5.
     const isWide = kind % HA1_FULL === 0 && parseHa1(hex, kind + 1) !== undefined;
     return [{ kind: isWide ? kind + 1 : kind, column, hex }];
   });
 }
 
-/** Whether one of them is made of the password: where there are HA1s, the column of the password may hold anything. */
+/** Whether one of the HA1s is made of the password: beside HA1s, the column of the password may have any content. */
 export function areOf(given: readonly GivenHa1[], made: Ha1Set): boolean {
   return given.some(({ kind, hex }) => made[kind]?.toString('hex') === hex.toLowerCase());
 }

@@ -1,4 +1,4 @@
-// A user as the store keeps it: the keys of its records, and their bytes to and from a User. Which records there are is user-store's.
+// A user in the store: the keys of its records, and their bytes to and from a User. user-store decides which records exist.
 
 import { type Ha1Set, userhashOf } from './ha1.ts';
 import { RECORD_BYTES_MAX } from './user-lookup.ts';
@@ -26,22 +26,22 @@ import {
 
 export interface User extends UserName {
   readonly ha1s: Ha1Set;
-  /** Canonical AORs of others that it may register. */
+  /** Canonical AORs of other users that it may register. */
   readonly aors: readonly string[];
   /** Rules for the user alone, as JSON of a DomainPolicy (core/uas/policy.ts); '' or absent: none. */
   readonly rules?: string;
 }
 
-/** What a provider told about a user; no HA1s: there is no such user. */
+/** A provider's answer about a user; no HA1s: there is no such user. */
 export interface LearntUser extends User {
   readonly none: boolean;
-  /** Epoch ms up to which it is used as it stands. */
+  /** Epoch ms up to which it is used without another request. */
   readonly freshUntil: number;
-  /** Epoch ms up to which it is used while the provider cannot be asked. */
+  /** Epoch ms up to which it is used while the provider fails. */
   readonly usableUntil: number;
 }
 
-/** Of a record's key. */
+/** User of a record's key. */
 export function userNameOf(key: Uint8Array): UserName {
   return splitKey(key, 1);
 }

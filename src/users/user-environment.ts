@@ -1,5 +1,5 @@
-// The LMDB environment of the users, <data>/users: how it is opened, and reading from it without leaving a snapshot open.
-// Apart from the bindings and without their lock, so that `aorta user` works beside a running server.
+// The LMDB environment of the users, <data>/users: opens it, and reads from it without an open snapshot afterwards.
+// It is apart from the bindings and needs no lock, so that `aorta user` works beside a running server.
 
 import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -11,10 +11,10 @@ import { isAlive } from '../location/files/process-alive.ts';
 
 /** Address space, not memory or disk: enough for tens of millions of users. */
 const MAP_BYTES = 2 ** 34;
-/** Of an environment that is being made, with the number of the process. */
+/** Name of an environment that is being made, with the number of the process. */
 const UNFINISHED = /^users\.new-(\d+)-\d+$/;
 
-/** What to do about errors of the system. */
+/** Remedies for errors of the system. */
 const FIXES = new Map([
   ['EACCES', 'run this as the user who owns it'],
   ['ENOSPC', 'free space on its disk'],
@@ -29,8 +29,8 @@ export function userDirectory(dataDirectory: string): string {
 }
 
 /**
- * Opens the environment; several threads and processes may. `read` needs one that is there already.
- * @throws Error whose message names the directory and what to do
+ * Opens the environment; several threads and processes may open it. `read` needs an existing one.
+ * @throws Error whose message names the directory and the remedy
  */
 export function openUserDatabase(dataDirectory: string, mode: 'read' | 'write'): UserDatabase {
   const path = userDirectory(dataDirectory);
@@ -51,7 +51,7 @@ export function openUserDatabase(dataDirectory: string, mode: 'read' | 'write'):
   }
 }
 
-/** Makes an environment where there is none, whole, and syncs the names on the path to it, even those made by others. */
+/** Makes a missing environment, whole or not at all, and syncs the names on its path, even those made by others. */
 function prepare(dataDirectory: string, path: string): void {
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   clearUnfinished(dataDirectory);
@@ -61,7 +61,7 @@ function prepare(dataDirectory: string, path: string): void {
   nodeFiles.syncDirectory(dirname(resolve(dataDirectory)));
 }
 
-/** What a process that ended in the middle of `make` has left behind: nothing was ever in it. */
+/** Removes the rest of a process that ended in the middle of `make`: it never had content. */
 function clearUnfinished(dataDirectory: string): void {
   for (const name of readdirSync(dataDirectory)) {
     const maker = UNFINISHED.exec(name)?.[1];
@@ -69,12 +69,12 @@ function clearUnfinished(dataDirectory: string): void {
   }
 }
 
-/** Under another name first: a directory that holds something, made by another process meanwhile, is never replaced by a rename. */
+/** Makes it under another name first: a rename never replaces a directory with content, which another process may have made meanwhile. */
 function make(path: string): void {
   const building = `${path}.new-${process.pid}-${process.hrtime.bigint()}`;
   mkdirSync(building, { mode: 0o700 });
   try {
-    void openLmdb(building, { mapSize: MAP_BYTES }).close(); // at once: nothing is under way
+    void openLmdb(building, { mapSize: MAP_BYTES }).close(); // at once: no transaction is open
     const fd = openSync(join(building, DATA_FILE), 'r+');
     try {
       fsyncSync(fd);
@@ -90,12 +90,12 @@ function make(path: string): void {
   }
 }
 
-/** HA1s are as good as passwords. The directory keeps others out; this minds copies of it. */
+/** HA1s are as good as passwords. The mode of the directory protects the file; this protects copies of it. */
 function makePrivate(file: string): void {
   try {
     chmodSync(file, 0o600);
   } catch {
-    // another user's file, in a directory that let us in
+    // another user owns the file, in a directory that we may use
   }
 }
 
@@ -107,7 +107,7 @@ export class UserReader {
     this.snapshots = new LmdbSnapshots(db);
   }
 
-  /** Copies the value of a key into `into`; its length, -1 where there is none, -2 where it is too long. */
+  /** Copies the value of a key into `into`. Returns its length, -1: there is none, -2: it is too long. */
   read(key: Uint8Array, into: Uint8Array): number {
     const length = this.snapshots.read(key, into);
     return length > into.length ? -2 : length;

@@ -1,5 +1,5 @@
-// A user in the store, for a shard that does not have it in its table: by name, by userhash, as a provider told it.
-// Each lookup is one to three reads. Caching is user-table's.
+// Finds a user in the store for a shard without it in its table: by name, by userhash, or in a provider's answers. Each
+// lookup is one to three reads. user-table caches the results.
 
 import { Buffer, isUtf8 } from 'node:buffer';
 import { ALG_TOKEN, USER_PENDING, USER_UNAVAILABLE, USER_UNKNOWN } from '../core/auth/credential-source.ts';
@@ -26,27 +26,27 @@ import {
 
 /** States of a provider. */
 export const PROVIDER_UP = 0;
-/** Its circuit breaker is open: it is not to be asked now. */
+/** Its circuit breaker is open: it gets no requests now. */
 export const PROVIDER_DOWN = 1;
 
-/** What a user's record may be long: HA1s and all AORs. */
+/** Longest record of a user: HA1s and all AORs. */
 export const RECORD_BYTES_MAX = 1 << 19;
 const FIRST_RECORD_BYTES = 4096;
-/** What a provider told of a user is used this long, although it is old, before the store is looked at again. */
+/** Time for which an old answer of a provider is used before the store is read again. */
 const STALE_MS = 1000;
 
 export interface ProviderLink {
   /** PROVIDER_*; shared with the main thread. */
   readonly state: Int32Array;
-  /** Asks for a user; the answer comes into the store, with a new generation. */
+  /** Asks the provider for a user; the answer is written to the store, with a new generation. */
   wanted(user: string, realm: string): void;
 }
 
-/** One place where users are looked up; results stand in it until the next call. */
+/** A source of users; its fields have the last result until the next call. */
 export interface UserFinder {
-  /** Offset of the HA1 in `record`, or USER_*. Throws where the store cannot be read. */
+  /** Offset of the HA1 in `record`, or USER_*. Throws if the store cannot be read. */
   find(name: Uint8Array, isUserhash: boolean, realm: Uint8Array, algorithm: number, now: number): number;
-  /** May the user register an AOR? By its own name, or by its record's AORs. Throws where the store cannot be read. */
+  /** Whether the user may register an AOR, by its own name or by its record's AORs. Throws if the store cannot be read. */
   mayRegister(name: Uint8Array, isUserhash: boolean, realm: Uint8Array, aor: Uint8Array, aorLength: number): boolean;
   isGiven(aor: Uint8Array, aorLength: number): boolean;
   readonly record: Uint8Array;
@@ -54,11 +54,11 @@ export interface UserFinder {
   readonly length: number;
   /** Epoch ms up to which the last result holds, as long as the generations stay. */
   readonly until: number;
-  /** One that is configured must not be asked now. */
+  /** A configured provider gets no requests now. */
   readonly blocked: boolean;
 }
 
-/** What the store has of a user is damaged: nobody can say whether who asks is that user. */
+/** A user's record in the store is damaged: the user cannot be authenticated. */
 export class DamagedUserError extends Error {
   readonly user: string;
 
@@ -79,7 +79,7 @@ export class UserLookup implements UserFinder {
   private readonly key = new Uint8Array(2 + REALM_BYTES_MAX + USER_NAME_BYTES_MAX);
   private readonly named = new Uint8Array(1 + REALM_BYTES_MAX + USER_NAME_BYTES_MAX);
 
-  /** @param tokens whom access tokens are shown */
+  /** @param tokens the verifier of access tokens */
   constructor(reader: UserReader, provider: ProviderLink | null, tokens: ProviderLink | null = null) {
     this.reader = reader;
     this.provider = provider;
@@ -122,7 +122,7 @@ export class UserLookup implements UserFinder {
     return false;
   }
 
-  /** Whether some user may register this AOR (canonical) besides its own. */
+  /** Whether a user may register this AOR (canonical) besides its own. */
   isGiven(aor: Uint8Array, aorLength: number): boolean {
     const { key } = this;
     if (1 + aorLength > key.length) return false;
@@ -135,7 +135,7 @@ export class UserLookup implements UserFinder {
     return ha1Offset(this.record, this.recordLength, kind);
   }
 
-  /** What the provider told, if it still counts; else it is asked. */
+  /** The provider's answer, if it is still valid; otherwise asks the provider. */
   private learnt(name: Uint8Array, realm: Uint8Array, kind: number, now: number, provider: ProviderLink): number {
     const down = isDown(provider);
     if (this.readRecord(KEY_LEARNT, name, realm)) {
@@ -147,7 +147,7 @@ export class UserLookup implements UserFinder {
         return (this.record[USER_FLAGS] & USER_NONE) === 0 ? this.ha1(kind) : USER_UNKNOWN;
       }
     }
-    if (!isUtf8(name)) return USER_UNKNOWN; // could not be told again as it was asked
+    if (!isUtf8(name)) return USER_UNKNOWN; // a provider's answer could not name the user in the same bytes
     if (down) return USER_UNAVAILABLE;
     provider.wanted(Buffer.from(name).toString(), Buffer.from(realm).toString());
     return USER_PENDING;
@@ -184,7 +184,7 @@ export class UserLookup implements UserFinder {
     if (this.recordLength < 0) return false;
     this.recordLength = openUser(key.subarray(0, length), this.record, this.recordLength);
     if (this.recordLength !== USER_DAMAGED) return true;
-    // Of what a provider told nothing is lost: it is asked again.
+    // A damaged answer of a provider is no loss: the provider is asked again.
     if (kind === KEY_LEARNT) return false;
     throw new DamagedUserError(`${Buffer.from(name)}@${Buffer.from(realm)}`);
   }
@@ -196,7 +196,7 @@ function isDown(provider: ProviderLink | null): boolean {
   return provider !== null && Atomics.load(provider.state, 0) === PROVIDER_DOWN;
 }
 
-/** A name that can stand in a key. */
+/** Whether name and realm can be in a key. */
 function isSound(name: Uint8Array, realm: Uint8Array): boolean {
   return name.length > 0 && name.length <= USER_NAME_BYTES_MAX && realm.length <= REALM_BYTES_MAX && !name.includes(0);
 }

@@ -1,4 +1,5 @@
-// Who a user is: name and realm as people write them (`alice@example.com`), and the AORs of others it may register.
+// The identity of a user: name and realm as people write them (`alice@example.com`), and the AORs of others that it may
+// register.
 
 import { canonicalDomain } from '../core/uas/domains.ts';
 import { E_OK } from '../sip/parser/parse-error.ts';
@@ -20,7 +21,7 @@ export function parseUserName(text: string): UserName {
   return checkUserName(bare.slice(0, bare.lastIndexOf('@')), bare.slice(bare.lastIndexOf('@') + 1));
 }
 
-/** Name and domain that came apart. Throws a RangeError that names the fault. */
+/** The same from separate name and domain. Throws a RangeError that names the fault. */
 export function checkUserName(name: string, domain: string): UserName {
   const realm = canonicalDomain(domain);
   if (name === '') throw new RangeError('the user has no name');

@@ -1,6 +1,5 @@
-// One user as bytes: keys and values in the user store, versioned. What they are used for is user-table's and
-// users/user-store's; nothing is read or written to a disk here.
-// @hot
+// One user as bytes: keys and values in the user store, versioned. user-table and user-store use them; this file reads
+// and writes no disk. @hot
 
 import { crc32 } from 'node:zlib';
 import { USER_UNKNOWN } from '../core/auth/credential-source.ts';
@@ -11,7 +10,7 @@ export const HA1_LENGTHS = [16, 32, 32] as const;
 export const HA1_KINDS = 6;
 /** First of those of "name@realm". */
 export const HA1_FULL = 3;
-/** Where a record of an access token has its 32 bytes: among those that have no userhash. */
+/** Kind of the 32 bytes in the record of an access token: one of those without a userhash. */
 export const TOKEN_KIND = HA1_FULL + 1;
 
 /** Longest name and longest realm, in bytes. */
@@ -22,13 +21,13 @@ export const USER_AORS_MAX = 1000;
 
 // First byte of a key. A record's key is this, the realm, a zero, the name.
 export const KEY_USER = 0x75;
-/** What a provider told, with an expiry. */
+/** A provider's answer, with an expiry. */
 export const KEY_LEARNT = 0x70;
 /** This, the base algorithm, the hash of "name:realm" → realm, zero, name. */
 export const KEY_USERHASH = 0x68;
-/** This and an AOR → how many users may register it besides their own, u32 little-endian. This alone: that is kept. */
+/** This and an AOR → number of users that may register it besides their own, u32 little-endian. This alone: the store has such numbers. */
 export const KEY_AOR = 0x61;
-/** A user that was removed and whose bindings are still to go. */
+/** A removed user whose bindings must still be removed. */
 export const KEY_REMOVED = 0x72;
 /** This alone → the counts below. */
 export const KEY_COUNTS = 0x67;
@@ -45,16 +44,16 @@ export const COUNT_LACKING = 12;
 
 /** Raised when the layout changes; older versions are then read by code of their own. */
 export const USER_VERSION = 2;
-/** Without the checksum at its end; else the same. */
+/** The same without the checksum at its end. */
 export const USER_VERSION_UNSEALED = 1;
 /** The provider knows no such user. */
 export const USER_NONE = 1;
 /** There are rules for the user alone. */
 export const USER_RULES = 2;
 
-// The value: 0 version, 1 flags, 2 which HA1s (a bit each), 3 zero, 4 fresh until, 12 usable until (f64, epoch ms; zero in
-// records that do not expire), 20 HA1s back to back, then with USER_RULES the
-// rules and then AORs: u16 length and bytes each; at the end a checksum, u32.
+// The value: 0 version, 1 flags, 2 existing HA1s (a bit each), 3 zero, 4 fresh until, 12 usable until (f64, epoch ms;
+// zero in records that do not expire), 20 HA1s back to back, then with USER_RULES the rules and then AORs: u16 length
+// and bytes each; at the end a checksum, u32.
 export const USER_FLAGS = 1;
 export const USER_HAVE = 2;
 export const USER_FRESH_UNTIL = 4;
@@ -62,7 +61,7 @@ export const USER_USABLE_UNTIL = 12;
 export const USER_HEADER_BYTES = 20;
 const CHECKSUM_BYTES = 4;
 
-/** What a value of another user, version or disk gives. */
+/** Result for a value of another user or version, or a damaged one. */
 export const USER_DAMAGED = -1;
 
 /** Length of a record without its checksum, or USER_DAMAGED. @cold */
@@ -74,7 +73,7 @@ export function openUser(key: Uint8Array, value: Uint8Array, length: number): nu
   return readU32(value, end) === checksumOf(key, value.subarray(0, end)) ? end : USER_DAMAGED;
 }
 
-/** The record with its checksum behind it. The key is part of it: another's record is none. @cold */
+/** The record with its checksum after it. The checksum is also over the key, so another user's record is invalid. @cold */
 export function sealUser(key: Uint8Array, record: Uint8Array): Uint8Array {
   const sealed = new Uint8Array(record.length + CHECKSUM_BYTES);
   sealed.set(record);
@@ -87,7 +86,7 @@ function checksumOf(key: Uint8Array, record: Uint8Array): number {
   return crc32(record, crc32(key));
 }
 
-/** Where an HA1 stands in the record bytes[0, length), without its checksum, or USER_UNKNOWN. */
+/** Offset of an HA1 in the record bytes[0, length), without its checksum, or USER_UNKNOWN. */
 export function ha1Offset(bytes: Uint8Array, length: number, kind: number): number {
   if (length < USER_HEADER_BYTES) return USER_UNKNOWN;
   const have = bytes[USER_HAVE];
@@ -97,7 +96,7 @@ export function ha1Offset(bytes: Uint8Array, length: number, kind: number): numb
   return at + HA1_LENGTHS[kind % HA1_FULL] <= length ? at : USER_UNKNOWN;
 }
 
-/** Where the AORs start. */
+/** Offset of the AORs. */
 export function aorsOffset(bytes: Uint8Array): number {
   const at = rulesOffset(bytes);
   return (bytes[USER_FLAGS] & USER_RULES) === 0 ? at : at + 2 + (bytes[at] | (bytes[at + 1] << 8));

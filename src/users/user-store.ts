@@ -1,5 +1,5 @@
-// The users on disk: HA1s by user and realm, never a password. Every change is one durable transaction and raises the
-// generation that running servers watch. How a shard reads them is users/user-table's.
+// The users on disk: HA1s by user and realm, never a password. Every change is one durable transaction and raises the generation that running servers
+// watch. Shards read users through users/user-table.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,25 +29,25 @@ import {
 } from './user-record.ts';
 import { type Untold, UserVersions } from './user-versions.ts';
 
-/** What to do with a user that is there already, and with one that is not. */
+/** Whether to add missing users, replace existing ones, or both. */
 export type PutMode = 'add' | 'replace' | 'any';
 
 export interface PutCounts {
   added: number;
   replaced: number;
-  /** Left as they were, by PutMode. */
+  /** Users left unchanged, by PutMode. */
   refused: number;
 }
 
-/** A change of a user that another node has made. */
+/** A change of a user by another node. */
 export interface SharedUser extends UserName {
   readonly version: number;
-  /** As it is from then on; undefined: it is no user any more. */
+  /** The user after the change; undefined: it was removed. */
   readonly user: User | undefined;
 }
 
 export class UserStore {
-  /** Where the users are a cluster's. */
+  /** Versions of the users, in a cluster. */
   readonly versions: UserVersions;
   private readonly db: UserDatabase;
   private stopped = false;
@@ -62,7 +62,7 @@ export class UserStore {
     return existsSync(join(userDirectory(dataDirectory), 'data.mdb'));
   }
 
-  /** Opens the store, making it where it is missing. Others may have it open. Throws an Error that names the directory. */
+  /** Opens the store, and makes a missing one. Other processes may have it open. Throws an Error that names the directory. */
   static open(dataDirectory: string): UserStore {
     const store = new UserStore(openUserDatabase(dataDirectory, 'write'));
     if (store.db.getBinary(COUNTS_KEY) === undefined) store.change(COUNT_GENERATION, () => {});
@@ -70,7 +70,7 @@ export class UserStore {
     return store;
   }
 
-  /** Opens a store that is there, to look at: it writes nothing. */
+  /** Opens an existing store for reading alone. */
   static openToRead(dataDirectory: string): UserStore {
     return new UserStore(openUserDatabase(dataDirectory, 'read'));
   }
@@ -85,12 +85,12 @@ export class UserStore {
     this.stopped = true;
   }
 
-  /** Number of users, without those that a provider told about. */
+  /** Number of users, without those from a provider. */
   get count(): number {
     return this.counts().getUint32(COUNT_USERS, true);
   }
 
-  /** Users without an HA1 for MD5, SHA-256 and SHA-512-256: they cannot log in where only that one is offered. */
+  /** Number of users without an HA1 for MD5, SHA-256 and SHA-512-256: they cannot log in if only that one is offered. */
   get lacking(): readonly number[] {
     const counts = this.counts();
     return HA1_LENGTHS.map((_, algorithm) => counts.getUint32(COUNT_LACKING + 4 * algorithm, true));
@@ -100,7 +100,7 @@ export class UserStore {
     return this.look(recordKey(KEY_USER, user));
   }
 
-  /** Writes users in one transaction. Where `aors` or `rules` are absent, a user that is there keeps its own. */
+  /** Writes users in one transaction. Without `aors` or `rules`, an existing user keeps its own. */
   put(users: readonly (Omit<User, 'aors'> & { aors?: readonly string[] })[], mode: PutMode): PutCounts {
     const result: PutCounts = { added: 0, replaced: 0, refused: 0 };
     this.change(COUNT_GENERATION, (counts) => {
@@ -139,7 +139,7 @@ export class UserStore {
     this.index(user, before?.ha1s ?? [], user.ha1s);
   }
 
-  /** False: there is no such user. A running server, or the next one, sees to it that the bindings go as well. */
+  /** False: there is no such user. A running server, or the next one, also removes its bindings. */
   remove(user: UserName): boolean {
     let removed = false;
     this.change(COUNT_GENERATION, (counts) => {
@@ -164,16 +164,15 @@ export class UserStore {
     return true;
   }
 
-  /** Users are a cluster's from here on. @param node number of this one */
+  /** Makes the users those of a cluster. @param node number of this one */
   share(node: number): void {
     if (this.versions.sequence !== undefined) return;
     this.change(COUNT_GENERATION, () => this.versions.share(node, this.all()));
   }
 
   /**
-   * Takes in what other nodes have changed, where it is newer than what is here. Bindings of users that are removed are seen to by the node
-   * that has removed them.
-   * @param sequence up to which all has been taken in then
+   * Applies changes of other nodes that are newer than the users of this one. The node that removes a user also removes its bindings.
+   * @param sequence last message of the stream that is applied then
    */
   takeShared(changes: readonly SharedUser[], sequence: number): void {
     const newer = changes.filter((change) => change.version > this.versions.of(change));
@@ -184,7 +183,7 @@ export class UserStore {
     if (newer.length === 0) return;
     this.change(COUNT_GENERATION, (counts) => {
       for (const change of newer) {
-        if (change.version <= this.versions.of(change)) continue; // twice among them
+        if (change.version <= this.versions.of(change)) continue; // the user has a newer change in the same call
         const key = recordKey(KEY_USER, change);
         if (change.user === undefined) this.erase(counts, change);
         else this.write(counts, key, this.db.getBinary(key), change.user);
@@ -194,7 +193,7 @@ export class UserStore {
     });
   }
 
-  /** What told the other nodes of users is lost: all are to be told again. */
+  /** The stream of users is lost: all users must be sent to the other nodes again. */
   tellAgain(): void {
     this.db.transactionSync(() => {
       this.versions.tellAgain();
@@ -202,18 +201,18 @@ export class UserStore {
     });
   }
 
-  /** Other nodes know these changes. */
+  /** Notes that the other nodes have these changes. */
   told(changes: readonly Untold[]): void {
     this.db.transactionSync(() => this.versions.told(changes));
   }
 
-  /** Users that were removed and whose bindings have not been seen to, a page of them. */
+  /** A page of removed users whose bindings are not removed yet. */
   removed(): UserName[] {
     const range = { start: Buffer.from([KEY_REMOVED]), end: Buffer.from([KEY_REMOVED + 1]), limit: PAGE };
     return [...this.db.getRange(range)].map(({ key }) => splitKey(key, 1));
   }
 
-  /** Their bindings are gone. */
+  /** Notes that their bindings are removed. */
   async settleRemoved(users: readonly UserName[]): Promise<void> {
     await this.db.transaction(() => {
       for (const user of users) this.db.remove(recordKey(KEY_REMOVED, user));
@@ -228,11 +227,11 @@ export class UserStore {
       if (next === undefined) return found;
       const { realm } = splitKey(next.key, 1);
       found.push(realm);
-      start = Buffer.concat([Buffer.from([KEY_USER]), Buffer.from(realm), Buffer.from([1])]); // behind all of it
+      start = Buffer.concat([Buffer.from([KEY_USER]), Buffer.from(realm), Buffer.from([1])]); // after all users of the realm
     }
   }
 
-  /** Every user, by realm and name. @param after begin behind this one */
+  /** Every user, by realm and name. @param after begins after this one */
   *all(after?: UserName): Generator<User> {
     for (const { key, value } of this.db.getRange({
       start: after ? Buffer.concat([recordKey(KEY_USER, after), Buffer.from([0])]) : Buffer.from([KEY_USER]),
@@ -243,12 +242,12 @@ export class UserStore {
     }
   }
 
-  /** What a provider told about a user, if anything. */
+  /** A provider's answer about a user, if there is one. */
   learnt(user: UserName): LearntUser | undefined {
     return this.look(recordKey(KEY_LEARNT, user));
   }
 
-  /** Keeps what a provider told; resolves when it is on disk. Calls that come together share a transaction. */
+  /** Stores a provider's answer; resolves when it is on disk. Simultaneous calls share a transaction. */
   async learn(user: LearntUser): Promise<void> {
     await this.db.transaction(() => {
       const local = this.get(user) !== undefined;
@@ -259,7 +258,7 @@ export class UserStore {
     });
   }
 
-  /** Takes out of what a provider told all that `which` says, a page at a time, so that nobody waits for it. */
+  /** Removes the provider's answers that `which` selects, a page at a time, so that no other work waits. */
   async forget(which: (user: LearntUser) => boolean): Promise<void> {
     let start = Buffer.from([KEY_LEARNT]);
     for (let more = true; more; ) {
@@ -275,7 +274,7 @@ export class UserStore {
     }
   }
 
-  /** Takes out what a provider told about these. */
+  /** Removes the provider's answers about these users. */
   async unlearn(users: readonly UserName[]): Promise<void> {
     await this.drop(users.map((user) => recordKey(KEY_LEARNT, user)));
   }
@@ -293,8 +292,8 @@ export class UserStore {
   }
 
   /**
-   * Looks at every record: tells of those that are damaged, and seals those of before there were checksums. A page at a time, so that
-   * nobody waits for it.
+   * Checks every record: reports damaged ones, and seals those from before there were checksums. A page at a time, so that no other
+   * work waits.
    */
   async examine(damaged: (user: UserName) => void): Promise<void> {
     for (const kind of [KEY_USER, KEY_LEARNT]) {
@@ -313,7 +312,7 @@ export class UserStore {
     }
   }
 
-  /** Nobody sees a difference, so no generation is raised. */
+  /** Adds the checksums. The users stay the same, so no generation is raised. */
   private async seal(keys: readonly Buffer[]): Promise<void> {
     if (keys.length === 0) return;
     await this.db.transaction(() => {
@@ -357,7 +356,7 @@ export class UserStore {
     });
   }
 
-  /** For a store of before there was such an index. */
+  /** Makes the index of AORs in a store from before it existed. */
   private indexAors(): void {
     this.change(COUNT_GENERATION, () => {
       for (const { aors } of this.all()) this.countAors(aors, 1);
@@ -365,7 +364,7 @@ export class UserStore {
     });
   }
 
-  /** So many more users may register these besides their own. */
+  /** Changes the number of users that may register these AORs besides their own. */
   private countAors(aors: readonly string[], change: 1 | -1): void {
     for (const aor of aors) {
       const key = Buffer.concat([AORS_KEY, Buffer.from(aor)]);
@@ -375,7 +374,7 @@ export class UserStore {
     }
   }
 
-  /** Brings the userhashes of a user in line: one for each algorithm that it has an HA1 for. */
+  /** Updates the userhashes of a user: one for each algorithm with an HA1. */
   private index(user: UserName, before: Ha1Set, after: Ha1Set): void {
     for (let algorithm = 0; algorithm < HA1_FULL; algorithm++) {
       const wanted = after[algorithm] !== undefined;
@@ -387,7 +386,7 @@ export class UserStore {
   }
 }
 
-/** Records looked at in one go. */
+/** Records checked at a time. */
 const PAGE = 500;
 
 const COUNTS_KEY = Buffer.from([KEY_COUNTS]);

@@ -1,6 +1,6 @@
-// The credentials of a shard's thread: a bounded cache of HA1s in typed arrays in front of the user store. A cached user
-// costs a hash and a comparison; what another process changes is seen at the next batch. Digests are core/auth/digest's.
-// @hot
+// The credentials of a shard's thread: a bounded cache of HA1s in typed arrays in front of the user store. A cached
+// user costs a hash and a comparison; changes of other processes are seen at the next batch. core/auth/digest computes
+// digests. @hot
 
 import { randomBytes } from 'node:crypto';
 import { type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from '../core/auth/credential-source.ts';
@@ -25,14 +25,14 @@ import {
 const WAYS = 8;
 const ROWS_FIRST = 1024;
 const ROWS_DEFAULT = 1 << 20;
-/** Users known not to exist, or to be waited for; the newest win. */
+/** Rows of users that do not exist, or are being fetched; the newest win. */
 const ABSENT_ROWS = 4096;
-/** A provider is asked again for a user that it has said nothing about. */
+/** Time after which a provider without an answer is asked for a user again. */
 const PENDING_MS = 1000;
 const NEVER = 0xffffffff;
-/** Different rules of users that are kept; beyond it all is read anew. */
+/** Different rules of users that are kept; beyond it all rows are read anew. */
 const RULES_MAX = 4096;
-/** Users whose damage is told. */
+/** Damaged users that are reported. */
 const DAMAGED_TOLD_MAX = 1000;
 
 const EMPTY = 0;
@@ -50,7 +50,7 @@ const HA1 = 8;
 const ROW_WORDS = 16;
 
 export interface UserTableOptions {
-  /** The data directory; its user store must have been made. */
+  /** The data directory; its user store must exist. */
   readonly data: string;
   /** Realms by index, in lower case; "*" stands for every other host. */
   readonly realms: readonly string[];
@@ -60,13 +60,13 @@ export interface UserTableOptions {
   readonly provider?: ProviderLink;
   /** Where access tokens count. */
   readonly tokens?: ProviderLink;
-  /** Hears of each user whose record is damaged, once. */
+  /** Called once for each user whose record is damaged. */
   readonly damaged?: (user: string) => void;
 }
 
 export class UserTable implements CredentialSource {
   ha1: Uint8Array;
-  /** Base algorithms, a bit each, that every user has an HA1 for; 0 where there is none, all where there is no user. */
+  /** Base algorithms, a bit each, for which every user has an HA1; 0: there is none. All bits: there is no user. */
   algorithms = 7;
   users = 0;
   /** Reads of the store; for tests and counters. */
@@ -96,7 +96,7 @@ export class UserTable implements CredentialSource {
   private now = 0;
   private readonly countsKey = Uint8Array.of(KEY_COUNTS);
   private readonly counts = new Uint8Array(COUNTS_BYTES);
-  /** The realm of the last realmOf() that "*" took in. */
+  /** The realm of the last realmOf() that matched "*" alone. */
   private readonly guest = new Uint8Array(REALM_BYTES_MAX);
   private guestLength = 0;
   // The user found last.
@@ -121,7 +121,7 @@ export class UserTable implements CredentialSource {
     this.refresh(0);
   }
 
-  /** Other realms; users are found under their indices, so none of those that are cached is known any more. @cold */
+  /** Replaces the realms. Cached users have indices of realms, so the cache is cleared. @cold */
   useRealms(realms: readonly string[]): void {
     this.realms = realms.filter((name) => name !== '*').map((name) => Buffer.from(name, 'latin1'));
     this.all = realms.includes('*');
@@ -137,7 +137,7 @@ export class UserTable implements CredentialSource {
     this.numbers.clear();
   }
 
-  /** Once per batch: what other threads and processes changed counts from here on. Never throws. */
+  /** Once per batch: makes the changes of other threads and processes visible. Never throws. */
   refresh(now: number): void {
     this.now = now;
     const { counts } = this;
@@ -153,7 +153,7 @@ export class UserTable implements CredentialSource {
     for (let a = 0; a < 3; a++) if (readU32(counts, COUNT_LACKING + 4 * a) === 0) this.algorithms |= 1 << a;
   }
 
-  /** Index of the realm for a host; -1 where it is not served. Good for find() until the next realmOf(). */
+  /** Index of the realm for a host; -1: it is not served. Valid for find() until the next realmOf(). */
   realmOf(bytes: Uint8Array, at: number, end: number): number {
     const { realms, guest } = this;
     for (let i = 0; i < realms.length; i++) {
@@ -223,7 +223,7 @@ export class UserTable implements CredentialSource {
     return this.mapped(aor, aorLength, realm, realmLength);
   }
 
-  /** Whether this AOR (canonical) is one that users may register besides their own. @cold */
+  /** Whether users may register this AOR (canonical) besides their own. @cold */
   isGiven(aor: Uint8Array, aorLength: number): boolean {
     try {
       return this.lookup.isGiven(aor, aorLength);
@@ -232,7 +232,7 @@ export class UserTable implements CredentialSource {
     }
   }
 
-  /** Forgets the reader; the database is closed by its last thread. */
+  /** Drops the reader; the last thread closes the database. */
   close(): void {
     this.reader.close();
     void this.db.close();
@@ -246,7 +246,7 @@ export class UserTable implements CredentialSource {
     return realm === this.realms.length ? this.guestLength : this.realms[realm].length;
   }
 
-  /** What is known of a user without an HA1, as USER_*; 0: nothing. */
+  /** State of a user without an HA1, as USER_*; 0: unknown. */
   private absent(): number {
     const { out } = this.hash;
     const row = out[1] & (ABSENT_ROWS - 1);
@@ -259,7 +259,7 @@ export class UserTable implements CredentialSource {
     return this.absentKinds[row];
   }
 
-  /** Takes the user from the store into a row: its own where it has one. @cold */
+  /** Reads the user from the store into a row: its own, if it has one. @cold */
   private load(stale: number, algorithm: number): number {
     const { lookup, nameRealm } = this;
     this.reads++;
@@ -330,12 +330,12 @@ export class UserTable implements CredentialSource {
     return (this.hash.out[0] & (this.rows / WAYS - 1)) * WAYS;
   }
 
-  /** The way that a user of this hash gets if it is free: the place to look first. */
+  /** The way that a user of this hash gets if it is free: `find` looks in it first. */
   private likelyWay(): number {
     return this.hash.out[3] & (WAYS - 1);
   }
 
-  /** A row in the bucket of the hash: a free one, an outdated one, or one not used lately. */
+  /** A row in the bucket of the hash: free, outdated, or not used lately. */
   private freeRow(): number {
     const { words, generation } = this;
     const first = this.bucket() + this.likelyWay();
@@ -351,7 +351,7 @@ export class UserTable implements CredentialSource {
     return first;
   }
 
-  /** Twice the rows. A bucket's users go to the bucket of the same number or to that of its new half. @cold */
+  /** Doubles the rows. A bucket's users move to the bucket of the same number or to that of its new half. @cold */
   private grow(): void {
     const { rows, words } = this;
     this.rows = rows * 2;

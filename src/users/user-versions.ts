@@ -1,5 +1,5 @@
-// In a cluster the users are the same on all nodes: each change has a version, the greater one counts, and a node keeps which of its own
-// it has not told the others yet. It stands beside the users, in the same transactions, so whoever changes one here leaves it to be told.
+// In a cluster the users are the same on all nodes: each change has a version, the greater one wins, and a node keeps its own changes that it has not
+// sent yet. These are stored with the users, in the same transactions, so any process that changes a user also queues the change.
 
 import { recordKey, splitKey } from './stored-user.ts';
 import type { UserDatabase } from './user-environment.ts';
@@ -7,14 +7,14 @@ import type { UserName } from './user-name.ts';
 
 /** A user's version: f64. This and a user, as of the record's key. */
 const KEY_VERSION = 0x76;
-/** Of a user whose change is to be told: its version. */
+/** Key of a user whose change must be sent: its version. */
 const KEY_UNTOLD = 0x6e;
-/** This alone, where users are shared: number of the node, and how far its stream has been taken in; f64 each. */
+/** This alone, if users are shared: number of the node, and the last applied message of the stream; f64 each. */
 const KEY_SHARED = Buffer.from([0x73]);
 
-/** Node numbers are below. */
+/** Node numbers are below this one. */
 const NODES = 256;
-/** Of users that were there before they were shared: whatever another node says counts more. */
+/** Version of users from before they were shared: any change of another node wins. */
 const FIRST = 1;
 
 export interface Untold {
@@ -29,12 +29,12 @@ export class UserVersions {
     this.db = db;
   }
 
-  /** Of what was told by others, the last message taken in; undefined where users are not shared. */
+  /** The last applied message of other nodes; undefined: users are not shared. */
   get sequence(): number | undefined {
     return this.db.getBinary(KEY_SHARED)?.readDoubleLE(8);
   }
 
-  /** In a transaction: users are shared from here on; those that are there are to be told. */
+  /** In a transaction: users are shared from now on; existing ones must be sent. */
   share(node: number, users: Iterable<UserName>): void {
     this.mark(node, 0);
     for (const user of users) this.set(user, FIRST * NODES + node, true);
@@ -57,13 +57,13 @@ export class UserVersions {
     this.set(user, Math.max(Date.now(), after) * NODES + node, true);
   }
 
-  /** In a transaction that takes in what another node has told. */
+  /** In a transaction that applies a change of another node. */
   took(user: UserName, version: number): void {
     this.set(user, version, false);
     this.db.remove(recordKey(KEY_UNTOLD, user));
   }
 
-  /** In a transaction: what the others know of is told by a message with this version, which may be an older one than is here. */
+  /** In a transaction: the stream has a message with this version of a user; a newer version of this node must then be sent. */
   known(user: UserName, version: number): void {
     const own = this.of(user);
     const key = recordKey(KEY_UNTOLD, user);
@@ -71,14 +71,14 @@ export class UserVersions {
     else if (version === own) this.db.remove(key);
   }
 
-  /** In a transaction: all that is here is to be told, removals too. */
+  /** In a transaction: all users must be sent, removals too. */
   tellAgain(): void {
     const range = { start: Buffer.from([KEY_VERSION]), end: Buffer.from([KEY_VERSION + 1]) };
     for (const { key, value } of [...this.db.getRange(range)])
       this.db.put(recordKey(KEY_UNTOLD, splitKey(key, 1)), value);
   }
 
-  /** Changes of this node that the others do not know, some of them. */
+  /** Some of this node's changes that are not sent yet. */
   untold(limit: number): Untold[] {
     const range = { start: Buffer.from([KEY_UNTOLD]), end: Buffer.from([KEY_UNTOLD + 1]), limit };
     return [...this.db.getRange(range)].map(({ key, value }) => ({
@@ -87,7 +87,7 @@ export class UserVersions {
     }));
   }
 
-  /** In a transaction: these are known, unless they have changed since. */
+  /** In a transaction: these changes have been sent, unless the users have changed since. */
   told(changes: readonly Untold[]): void {
     for (const { user, version } of changes) {
       const key = recordKey(KEY_UNTOLD, user);

@@ -112,6 +112,7 @@ describe('sources', () => {
 
     // What it has got back while the office registered is used up again.
     expect(await guess(guesser, nonce)).toBeLessThan(50);
+    // Each shard has a budget, of which a part comes back with time: a guess at alice uses hers up before her REGISTER.
     const right = { aor: 'alice@example.com', contacts: [DESK] };
     expect(await perhaps(guesser, guesser.register(right)), 'not even challenged').toBeUndefined();
     guesser.close();

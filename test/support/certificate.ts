@@ -1,4 +1,4 @@
-// Certificates for tests: self-signed, for localhost and 127.0.0.1, in a directory that goes with the test's.
+// Certificates for tests: self-signed, by default for localhost and 127.0.0.1, in a directory that goes with the test's.
 
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';

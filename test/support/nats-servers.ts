@@ -133,7 +133,7 @@ export class NatsServers {
     await this.ready();
   }
 
-  /** All follow a meta leader, to which all others are present. */
+  /** All follow a meta leader, to which all others are present, and listen: their monitors answer before. */
   async ready(ms = READY_MS): Promise<void> {
     let metas: (Meta | undefined)[] = [];
     const seen = async () => {

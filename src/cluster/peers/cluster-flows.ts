@@ -1,6 +1,6 @@
-// Which connections there are in the whole cluster, in shared memory of a node: its own as its transports have them; of each other node
-// whether it is there, where its life's numbers begin, and which of them have ended lately. The cluster's thread writes, all threads ask.
-// @hot
+// The connections of the whole cluster, in shared memory of a node: its own as its transports have them; of each other
+// node its state, the first number of its life, and its lately ended connections. The cluster's thread writes, all
+// threads read. @hot
 
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
 import { ENDED_MAX } from './peer-limits.ts';
@@ -9,16 +9,16 @@ const NODES = 256;
 // By node, two words: NODE_*; the first number of its life
 const NODE_WORDS = 2;
 
-/** Never heard of. */
+/** No beat ever came. */
 export const NODE_UNKNOWN = 0;
 export const NODE_THERE = 1;
-/** Not heard of for a while: nobody can be reached over its connections. */
+/** No beat came for a while: no phone can be reached over its connections. */
 export const NODE_SILENT = 2;
-/** For so long that its connections are taken for ended. */
+/** No beat came for so long that its connections count as ended. */
 export const NODE_GONE = 3;
 const NEWEST = NODES * NODE_WORDS;
 const TABLES = NEWEST + 1 + 1;
-/** Twice as many places as tokens. */
+/** Places of the hash table: twice as many as tokens. */
 const PLACES = ENDED_MAX * 2;
 const PLACE_WORDS = 2;
 const TABLE_WORDS = PLACES * PLACE_WORDS;
@@ -29,7 +29,7 @@ export function createClusterFlowsMemory(): SharedArrayBuffer {
 }
 
 export class ClusterFlows implements FlowLiveness {
-  /** The same for those who take bindings out: a node that is only silent may come back with all its connections. */
+  /** The same for the removal of bindings: a node that is only silent may return with all its connections. */
   readonly forRemoval: FlowLiveness = { isAlive: (flow, node) => this.mayStand(flow, node) };
   private readonly words: Int32Array;
   private readonly node: number;
@@ -49,7 +49,7 @@ export class ClusterFlows implements FlowLiveness {
     return !this.hasEnded(flow, node);
   }
 
-  /** For the writer. Returns whether that is news. */
+  /** For the writer. Returns whether the state is new. */
   setNode(node: number, state: number, firstFlow: number): boolean {
     const { words } = this;
     const at = node * NODE_WORDS;
@@ -59,7 +59,7 @@ export class ClusterFlows implements FlowLiveness {
     return isNew;
   }
 
-  /** For the writer: a node's connection has ended. The oldest of many are forgotten. */
+  /** For the writer: a node's connection has ended. Beyond the capacity the oldest are forgotten. */
   ended(flow: number, node: number): void {
     if (this.has(0, flow, node) || this.has(1, flow, node)) return;
     const { words } = this;
@@ -85,7 +85,7 @@ export class ClusterFlows implements FlowLiveness {
   }
 
   private hasEnded(flow: number, node: number): boolean {
-    // Numbers go round: half of them are before any.
+    // Numbers wrap around: half of them are before any given one.
     if (((flow - this.words[node * NODE_WORDS + 1]) | 0) < 0) return true;
     return this.has(0, flow, node) || this.has(1, flow, node);
   }

@@ -1,13 +1,13 @@
-// This node's connections that have ended, numbered in their order, for the other nodes: each is told from where it has taken them in,
-// until it says so. Of a node that starts anew all are told once more, as far as they are kept.
+// This node's ended connections, numbered in order, for the other nodes: each peer gets them from the last number that it has confirmed. A peer that
+// starts anew gets all that are kept.
 
 import { ENDED_MAX, ENDED_PER_FRAME } from './peer-limits.ts';
 
 export class EndedFlows {
-  /** How many there have been. */
+  /** Number of ended connections so far. */
   count = 0;
   private readonly tokens = new Uint32Array(ENDED_MAX);
-  /** By peer: how many it has taken in, and how many it was told. */
+  /** By peer: numbers that it has confirmed, and numbers that were sent. */
   private readonly taken = new Map<number, number>();
   private readonly told = new Map<number, number>();
 
@@ -15,7 +15,7 @@ export class EndedFlows {
     this.tokens[this.count++ % ENDED_MAX] = token;
   }
 
-  /** A connection to a peer stands. @param isSame whether it is the same life of the peer as before */
+  /** A connection to a peer is open. @param isSame whether the peer is in the same life as before */
   met(peer: number, isSame: boolean): void {
     if (!isSame) this.taken.delete(peer);
     this.told.set(peer, this.taken.get(peer) ?? 0);
@@ -25,7 +25,7 @@ export class EndedFlows {
     if (count <= this.count && count > (this.taken.get(peer) ?? 0)) this.taken.set(peer, count);
   }
 
-  /** What a peer is to be told next; null: nothing. */
+  /** The next connections to send to a peer; null: none. */
   next(peer: number): { readonly first: number; readonly tokens: Uint32Array } | null {
     const first = Math.max(this.told.get(peer) ?? 0, this.count - ENDED_MAX, 0);
     const length = Math.min(this.count - first, ENDED_PER_FRAME);

@@ -1,19 +1,19 @@
-// What a node counts of its peers, in shared memory: written by the cluster's thread alone.
+// A node's counters of its peers, in shared memory: written by the cluster's thread alone.
 
 const PEER_COUNTERS = [
   /** Requests sent to the node that owns their shard. */
   'forwarded',
-  /** Requests of other nodes that came here. */
+  /** Requests received from other nodes. */
   'taken',
-  /** Answers that came back, and left. */
+  /** Answers that came back, and were sent. */
   'answered',
-  /** Requests and answers that found no way. */
+  /** Requests and answers that could not be delivered. */
   'failed',
   /** Requests over connections that were given back to their clients with a 503. */
   'put_back',
-  /** Connections that did not prove to be a node's. */
+  /** Connections without the proof of a node. */
   'strangers',
-  /** Connections closed for a frame that was none. */
+  /** Connections closed for an invalid frame. */
   'bad_frames',
 ] as const;
 export type PeerCounter = (typeof PEER_COUNTERS)[number];
@@ -39,7 +39,7 @@ export class PeerCounts {
     return this.numbers[PEER_COUNTERS.indexOf(counter)];
   }
 
-  /** Whether a connection to a node stands. */
+  /** Whether a connection to a node is open. */
   isUp(node: number): boolean {
     return this.numbers[PEER_COUNTERS.length + node] === 1;
   }

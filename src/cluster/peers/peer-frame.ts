@@ -1,10 +1,9 @@
-// What nodes say to each other over a connection: frames of a head of eight bytes and a body. Bytes and back; nothing here throws at
-// what a peer has sent. Who the peer is, peer-proof.ts says.
-// @hot
+// Frames between nodes over a connection: a head of eight bytes and a body. Encodes and decodes them; no frame of a
+// peer makes it throw. peer-proof.ts authenticates the peer. @hot
 
 import { createPeers, type Peers, TRANSPORT_NAMES } from '../../sip/sources.ts';
 
-/** Who a peer says it is, and what the other one is to prove itself with. */
+/** The identity that a peer claims, and its challenge to the other one. */
 export const FRAME_HELLO = 1;
 export const FRAME_PROOF = 2;
 export const FRAME_BEAT = 3;
@@ -14,7 +13,7 @@ export const FRAME_REQUEST = 4;
 export const FRAME_ANSWER = 5;
 /** Connections of the sender that have ended: the number of the first, then tokens. */
 export const FRAME_ENDED = 6;
-/** How many of those have been taken in. */
+/** Number of ended connections that the sender has recorded. */
 export const FRAME_ENDED_TAKEN = 7;
 
 // Head: u32 length of the body; u8 kind; u8 0; u16 shard
@@ -22,22 +21,22 @@ export const HEAD_BYTES = 8;
 // Row: u8 transport, listener, family, via; u8 node, 0; u16 port; u32 flow; u32 0; u8 ip[16]; u8 local[16]
 export const ROW_BYTES = 48;
 
-/** No frame begins here: the connection is not to be read any more. */
+/** Not the beginning of a frame: the connection must not be read any more. */
 export const FRAME_BAD = -1;
-/** Less than a frame is there. */
+/** The frame is incomplete. */
 export const FRAME_PART = 0;
 
 const VIA_MAX = 15;
 
-/** Reads frames out of bytes that come in pieces. */
+/** Reads frames from bytes that arrive in pieces. */
 export class FrameReader {
   kind = 0;
   shard = 0;
-  /** Where the body lies. */
+  /** Start of the body. */
   at = 0;
   end = 0;
 
-  /** Looks at bytes[at, end): FRAME_PART, FRAME_BAD, or the kind of a frame, whose body is [this.at, this.end). */
+  /** Reads bytes[at, end): FRAME_PART, FRAME_BAD, or the kind of a frame, whose body is [this.at, this.end). */
   next(bytes: Uint8Array, at: number, end: number, bodyMax: number): number {
     if (end - at < HEAD_BYTES) return FRAME_PART;
     const length = word(bytes, at);
@@ -79,7 +78,7 @@ export function writeRow(into: Uint8Array, at: number, peers: Peers, row: number
   }
 }
 
-/** Reads a row; false where it can be nobody's. */
+/** Reads a row; false: it is invalid. */
 export function readRow(bytes: Uint8Array, at: number, end: number, peers: Peers, row: number): boolean {
   if (end - at < ROW_BYTES) return false;
   const family = bytes[at + 2];
@@ -111,7 +110,7 @@ export function setWord(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value >>> 24;
 }
 
-/** One row, for what is under way. @cold */
+/** One row, for a waiting request. @cold */
 export function oneRow(): Peers {
   return createPeers(1);
 }

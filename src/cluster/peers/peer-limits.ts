@@ -1,12 +1,12 @@
-// Limits of what a node takes from its peers, and keeps for them.
+// Limits of the data that a node accepts from its peers, and keeps for them.
 
-/** Of one frame behind its head, bytes: the longest message and its row, or a beat of many shards. */
+/** Bytes of one frame after its head: the longest message and its row, or a beat of many shards. */
 export const FRAME_BYTES_MAX = 128 * 1024;
 /** The same before a peer has proved itself. */
 export const GREETING_BYTES_MAX = 256;
-/** So long a peer may take to prove itself. */
+/** Time that a peer has to prove itself. */
 export const PROOF_MS_MAX = 2000;
-/** Connections that have proved nothing yet, at a time. */
+/** Connections without a proof yet, at a time. */
 export const STRANGERS_MAX = 32;
 /** Bytes that wait to be sent to one peer: beyond, requests are treated as if it were not there. */
 export const UNSENT_BYTES_MAX = 16 << 20;
@@ -17,7 +17,7 @@ export const PENDING_BYTES_MAX = 32 << 20;
 export const DATAGRAMS_MAX = 512;
 /** No request over UDP waits longer: its transaction is over (RFC 3261 §17.1.2.2, Timer F). */
 export const DATAGRAM_MS_MAX = 32_000;
-/** Ended connections that a node tells its peers anew, and that each node remembers of all the others. */
+/** Ended connections that a node keeps for its peers, and that each node remembers of all the others. */
 export const ENDED_MAX = 65_536;
-/** Of one list. */
+/** Ended connections in one frame. */
 export const ENDED_PER_FRAME = 4096;

@@ -1,5 +1,5 @@
 // How two nodes prove to each other that they have the cluster's secret: each answers the other's challenge with a code over both nodes,
-// their lives, both challenges, and who called whom. A code is good for that one connection and that direction.
+// their lives, both challenges, and the direction of the call. A code is valid for this connection and this direction alone.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
@@ -11,7 +11,7 @@ const FIXED_BYTES = 12 + CHALLENGE_BYTES;
 const NAME_BYTES_MAX = 64;
 const NODE_MAX = 254;
 
-/** What a peer says first. */
+/** First message of a peer. */
 export interface Hello {
   readonly cluster: string;
   /** 1 to 254. */
@@ -35,7 +35,7 @@ export function encodeHello({ cluster, node, life, challenge }: Hello): Uint8Arr
   return bytes;
 }
 
-/** Null where the bytes are none, or of another version. */
+/** Null: the bytes are no hello, or of another version. */
 export function decodeHello(bytes: Uint8Array): Hello | null {
   if (bytes.length < FIXED_BYTES) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -53,8 +53,8 @@ export function decodeHello(bytes: Uint8Array): Hello | null {
 
 /**
  * The code with which `own` answers `other`.
- * @param key derived from the cluster's secret for this alone
- * @param called whether `own` called
+ * @param key derived from the cluster's secret for proofs alone
+ * @param called whether `own` opened the connection
  */
 export function proofOf(key: Uint8Array, own: Hello, other: Hello, called: boolean): Uint8Array {
   const mac = createHmac('sha256', key);

@@ -1,5 +1,5 @@
-// Requests over UDP for shards of which no owner is known: they are kept until one is, so that the owner answers sooner than by the next
-// repetition. A repetition has the same bytes, and is kept once. Pure bookkeeping: which node, when and how is the caller's.
+// Requests over UDP for shards without a known owner: kept until there is one, so that the owner answers before the phone's next repetition. A
+// repetition has the same bytes, and is kept once. Pure bookkeeping: the caller chooses the node and sends.
 
 import type { Peers } from '../../sip/sources.ts';
 import { ROW_BYTES, writeRow } from './peer-frame.ts';
@@ -9,7 +9,7 @@ export interface PendingDatagram {
   readonly shard: number;
   /** Its row and the message, as in a frame. */
   readonly body: Uint8Array;
-  /** When it has waited long enough. */
+  /** End of its wait. */
   readonly until: number;
 }
 
@@ -26,7 +26,7 @@ export class PendingDatagrams {
     return this.datagrams.size;
   }
 
-  /** Keeps bytes[at, end) and a row, or has the same already; false where the capacity is used up. */
+  /** Keeps bytes[at, end) and a row, unless it has them already; false: the capacity is used up. */
   keep(shard: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, now: number): boolean {
     if (this.datagrams.size >= DATAGRAMS_MAX) return false;
     const body = new Uint8Array(ROW_BYTES + end - at);
@@ -37,7 +37,7 @@ export class PendingDatagrams {
     return true;
   }
 
-  /** Takes out those that `handOn` hands on, and those whose time is over. */
+  /** Removes the requests that `handOn` accepts, and those whose time is over. */
   work(
     now: number,
     handOn: (datagram: PendingDatagram) => boolean,

@@ -1,5 +1,5 @@
-// Requests over connections that another node is to answer: nobody repeats them, so each is kept until its answer has come, is sent anew
-// where its way breaks, and given back after a time. Pure bookkeeping: which node, when and how is the caller's.
+// Requests over connections that another node must answer. Phones do not repeat them: each is kept until its answer comes, sent again if its node is
+// lost, and given back after a time. Pure bookkeeping: the caller chooses the node and sends.
 
 import type { Peers } from '../../sip/sources.ts';
 import { ROW_BYTES, writeRow } from './peer-frame.ts';
@@ -10,18 +10,18 @@ export interface PendingRequest {
   readonly shard: number;
   /** Its row and the message, as in a frame. */
   readonly body: Uint8Array;
-  /** The connection it came by. */
+  /** The connection of the request. */
   readonly flow: number;
-  /** When it is given back. */
+  /** Time at which it is given back. */
   readonly until: number;
-  /** The node that is asked, and when; 0: none is. */
+  /** The node that has the request, and since when; 0: none has. */
   node: number;
   askedAt: number;
-  /** Some node was asked once. */
+  /** A node has had the request at some time. */
   wasAsked: boolean;
 }
 
-/** An owner that is one no more has sent the request on, and the answer has come, in this time. */
+/** Time in which a former owner forwards the request, and the answer comes. */
 const ASTRAY_MS = 500;
 
 export class PendingRequests {
@@ -39,7 +39,7 @@ export class PendingRequests {
     return this.requests.size;
   }
 
-  /** Keeps bytes[at, end) and a row; null where the capacity is used up. */
+  /** Keeps bytes[at, end) and a row; null: the capacity is used up. */
   add(shard: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, now: number) {
     if (this.requests.size >= PENDING_MAX || this.bytes + end - at > PENDING_BYTES_MAX) return null;
     do this.lastTicket = (this.lastTicket + 1) >>> 0;
@@ -61,14 +61,14 @@ export class PendingRequests {
     return kept;
   }
 
-  /** A node has it. */
+  /** A node has the request now. */
   asked(request: PendingRequest, node: number, now: number): void {
     request.node = node;
     request.askedAt = now;
     request.wasAsked = true;
   }
 
-  /** An answer has come: false where nobody waits for it. */
+  /** An answer has come; false: no request waits for it. */
   answered(ticket: number, flow: number): boolean {
     const kept = this.requests.get(ticket);
     if (kept === undefined || kept.flow !== flow) return false;
@@ -80,7 +80,7 @@ export class PendingRequests {
     if (this.requests.delete(request.ticket)) this.bytes -= request.body.length;
   }
 
-  /** A node is gone: what it was asked, nobody was. Returns how many requests. */
+  /** A node is gone: its requests need another node. Returns their number. */
   lost(node: number): number {
     let lost = 0;
     for (const request of this.requests.values()) {
@@ -91,7 +91,7 @@ export class PendingRequests {
     return lost;
   }
 
-  /** Another node owns the shard by now than the one that was asked, and nothing came: whoever was asked, nobody was. */
+  /** Another node owns the shard now than the one that has the request, and no answer came: the request needs another node. */
   astray(now: number, owner: (shard: number) => number): void {
     for (const request of this.requests.values()) {
       if (request.node === 0 || now - request.askedAt < ASTRAY_MS) continue;
@@ -100,12 +100,12 @@ export class PendingRequests {
     }
   }
 
-  /** Those that no node is asked, oldest first. */
+  /** Requests that no node has, oldest first. */
   homeless(): PendingRequest[] {
     return [...this.requests.values()].filter(({ node }) => node === 0);
   }
 
-  /** Takes out those whose time is over. */
+  /** Removes and returns the requests whose time is over. */
   overdue(now: number): PendingRequest[] {
     const over: PendingRequest[] = [];
     for (const request of this.requests.values()) {

@@ -1,4 +1,4 @@
-// `aorta abuse …`: whom abuse control of a running server limits, and letting one of them go.
+// `aorta abuse …`: lists the parties that abuse control of a running server limits, and releases one of them.
 
 import type { Command } from 'commander';
 import { AdminClient, type AdminOptions, withAdminOptions } from '../terminal/admin-client.ts';

@@ -1,24 +1,24 @@
-// Packets of a capture: pcap as tcpdump writes it, and pcapng as Wireshark does. Bytes in, packets out; what stands in a packet is
-// captured-messages'.
+// Packets of a capture: pcap as tcpdump writes it, and pcapng as Wireshark does. Bytes in, packets out; captured-messages reads
+// the packets.
 
-/** What a packet begins with: a LINKTYPE_* of tcpdump.org. */
+/** The first header of a packet: a LINKTYPE_* of tcpdump.org. */
 export type LinkType = number;
 
 export interface Packet {
-  /** From 1, as Wireshark counts. */
+  /** Number of the packet from 1, as in Wireshark. */
   readonly number: number;
   readonly link: LinkType;
   readonly bytes: Buffer;
 }
 
-/** The file is a capture and cannot be read as one. */
+/** The file is a capture that cannot be read. */
 export class CaptureError extends Error {
   override readonly name = 'CaptureError';
 }
 
 const PCAP_HEADER_BYTES = 24;
 const PCAP_RECORD_BYTES = 16;
-/** Microseconds and nanoseconds, in the byte order of whoever wrote it. */
+/** Microseconds and nanoseconds, in the byte order of the writer. */
 const PCAP_MAGICS = [0xa1b2c3d4, 0xa1b23c4d];
 
 const SECTION_HEADER = 0x0a0d0d0a;
@@ -34,7 +34,7 @@ export function isCapture(bytes: Buffer): boolean {
   return isPcapng(bytes) || pcapOrder(bytes) !== undefined;
 }
 
-/** Every whole packet; a last one that is cut off, as a stopped capture leaves it, is not there. @throws CaptureError */
+/** Every complete packet; a truncated last one, as of a stopped capture, is left out. @throws CaptureError */
 export function packetsOf(bytes: Buffer): Generator<Packet> {
   return isPcapng(bytes) ? pcapngPackets(bytes) : pcapPackets(bytes);
 }
@@ -107,7 +107,7 @@ interface Block {
   u32(at: number): number;
 }
 
-/** Where the packet of a block lies, and the number of its interface; undefined for a block without one. */
+/** The packet of a block, and the number of its interface; undefined for a block without one. */
 function packetOf(
   type: number,
   { at, length, u16, u32 }: Block,

@@ -1,20 +1,20 @@
-// SIP messages of captured packets: a datagram is one, and in TCP they are found as the listeners find them. What is encrypted, or in
-// fragments, is counted and left out.
+// SIP messages of captured packets: a datagram is one, and in TCP they are found by the listeners' framing. Encrypted packets and
+// fragments are counted and left out.
 
 import { FRAME_MESSAGE, FRAME_MORE, FRAME_NO_LENGTH, FRAME_PING, Framer } from '../../sip/framing.ts';
 import { MESSAGE_BYTES_MAX } from '../../sip/parser/slab.ts';
 import type { LinkType, Packet } from './capture-file.ts';
 
 export interface CapturedMessage {
-  /** Number of the packet that it came with, or its last part. */
+  /** Number of the packet with the message, or with its last part. */
   readonly packet: number;
   readonly bytes: Buffer;
 }
 
 export interface LeftOut {
-  /** Fragments of IP. */
+  /** Fragments of IP, left out. */
   fragments: number;
-  /** Parts of TCP streams before which something is missing. */
+  /** Parts of TCP streams after missing bytes. */
   gaps: number;
 }
 
@@ -28,7 +28,7 @@ const FRAGMENT_HEADER = 44;
 const EXTENSION_HEADERS = [0, 43, 60];
 const START_LINE_MAX = 2048;
 
-/** Every message in the order of its last packet. @param leftOut is counted up */
+/** Every message in the order of its last packet. @param leftOut counters to increase */
 export function* messagesOf(packets: Iterable<Packet>, leftOut: LeftOut): Generator<CapturedMessage> {
   const streams = new Map<string, Stream>();
   for (const { number, link, bytes } of packets) {
@@ -45,7 +45,7 @@ export function* messagesOf(packets: Iterable<Packet>, leftOut: LeftOut): Genera
   }
 }
 
-/** The IP packet in what the link carried; undefined for what carries none. */
+/** The IP packet in a frame of the link; undefined for frames without one. */
 function networkOf(link: LinkType, bytes: Buffer): Buffer | undefined {
   const at = networkAt(link, bytes);
   const version = at === undefined || at >= bytes.length ? 0 : bytes[at] >> 4;
@@ -83,7 +83,7 @@ interface Segment {
   readonly protocol: number;
   /** One direction of one connection. */
   readonly flow: string;
-  /** Of TCP. */
+  /** Sequence number of TCP. */
   readonly sequence: number;
   readonly isFirst: boolean;
   readonly payload: Buffer;
@@ -128,17 +128,17 @@ function transportOf(protocol: number, addresses: string, bytes: Buffer): Segmen
   return { protocol, flow, sequence: bytes.readUInt32BE(4), isFirst, payload: bytes.subarray((bytes[12] >> 4) * 4) };
 }
 
-/** Whether a start line of SIP stands at the beginning, well formed or not. */
+/** Whether the bytes begin with a start line of SIP, well formed or not. */
 function beginsMessage(bytes: Buffer): boolean {
   const end = bytes.indexOf(0x0a);
   const line = bytes.toString('latin1', 0, Math.min(end < 0 ? bytes.length : end, START_LINE_MAX));
   return /^SIP\/2\.0 |^[A-Za-z]\S* .*SIP\/\d/.test(line);
 }
 
-/** One direction of a connection, its segments put together. */
+/** One direction of a connection, with its segments reassembled. */
 class Stream {
   private readonly leftOut: LeftOut;
-  /** Number of the byte that comes next; undefined until a message begins. */
+  /** Number of the next byte; undefined until a message begins. */
   private next: number | undefined;
   private waiting: Buffer = Buffer.alloc(0);
   private framer = new Framer();
@@ -173,7 +173,7 @@ class Stream {
         return found;
       }
       if (outcome !== FRAME_MESSAGE && outcome !== FRAME_PING) {
-        this.restart(undefined); // nothing behind it can be read: TLS, WebSocket, or the middle of something
+        this.restart(undefined); // the bytes after it cannot be read: TLS, WebSocket, or the middle of a message
         return found;
       }
     }

@@ -1,4 +1,4 @@
-// The messages that a benchmark parses, from files: each is one message, or a capture of many. Nothing here prints.
+// Messages for a benchmark, from files: each is one message, or a capture of many. Nothing here prints.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,19 +6,19 @@ import { MESSAGE_BYTES_MAX } from '../../sip/parser/slab.ts';
 import { CaptureError, isCapture, packetsOf } from './capture-file.ts';
 import { type LeftOut, messagesOf } from './captured-messages.ts';
 
-/** Of a capture no more are taken: they all stay in memory. */
+/** Largest number of messages from a capture: they all stay in memory. */
 const MESSAGES_MAX = 200_000;
 
 export interface MessageSet {
   readonly name: string;
   readonly messages: readonly Buffer[];
-  /** Where each is from: a file, or a file and the number of a packet. */
+  /** Origin of each: a file, or a file and the number of a packet. */
   readonly origins: readonly string[];
-  /** What was left out, in words. */
+  /** Text about the messages left out. */
   readonly notes: readonly string[];
 }
 
-/** All messages below a path, or what is wrong with it. */
+/** All messages below a path, or the fault of the path. */
 export function readMessages(path: string): MessageSet | string {
   const found: Found = { messages: [], origins: [], leftOut: { fragments: 0, gaps: 0 }, outsized: 0, surplus: 0 };
   try {

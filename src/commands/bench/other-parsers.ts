@@ -1,5 +1,5 @@
-// The JavaScript parsers of SIP that are installed where a benchmark is run, each behind one function. None of them is a
-// dependency; those that are missing are left out.
+// JavaScript parsers of SIP that are installed where a benchmark runs, each behind one function. None of them is a
+// dependency; missing ones are left out.
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 export interface OtherParser {
   readonly name: string;
   readonly version: string;
-  /** Parses one message as it comes from a socket; throws or returns a falsy value where it cannot. */
+  /** Parses one message in the form of a socket's bytes; throws or returns a falsy value where it cannot. */
   readonly parse: (message: Buffer) => unknown;
 }
 
@@ -17,7 +17,7 @@ type Parse = (text: string, more?: unknown) => unknown;
 
 const silent = { warn: () => {}, error: () => {}, log: () => {}, debug: () => {} };
 
-/** By package: how its parser is found and called. */
+/** By package: the way to find and call its parser. */
 const LOADERS: Readonly<Record<string, Load>> = {
   'sip.js': async (from) => {
     const { Parser } = (await from('lib/core/messages/parser.js')) as { Parser: { parseMessage: Parse } };
@@ -38,7 +38,7 @@ const LOADERS: Readonly<Record<string, Load>> = {
   },
 };
 
-/** @param directory where node_modules is looked for, upwards */
+/** @param directory whose node_modules, and those above, are searched */
 export async function installedParsers(directory: string): Promise<OtherParser[]> {
   const require = createRequire(join(directory, 'package.json'));
   const found: OtherParser[] = [];
@@ -51,7 +51,7 @@ export async function installedParsers(directory: string): Promise<OtherParser[]
       };
       found.push({ name, version, parse: await load(from) });
     } catch {
-      // Not installed, or its files lie elsewhere in another version: then there is nothing to compare with.
+      // Not installed, or its files differ in another version: then there is no comparison.
     }
   }
   return found;

@@ -1,5 +1,5 @@
-// Measures the parser over somebody's messages: copied in, parsed, read back, and what share each of these has. Best and
-// median of many slices in one process; nothing here prints.
+// Measures the parser over given messages: copied in, parsed, read back, and the share of each step. Best and median of
+// many slices in one process; nothing here prints.
 
 import { E_OK } from '../../sip/parser/parse-error.ts';
 import { indexOnly, parse } from '../../sip/parser/parser.ts';
@@ -42,11 +42,11 @@ import {
   VIA_RPORT_AT,
 } from '../../sip/parser/span-table.ts';
 
-// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+// Constants of this module: V8 compiles their addresses in, while it loads an import at each use.
 const slab = theSlab;
 const table = theTable;
 
-/** Calls that one slice makes at least: long enough for the clock, short enough to find a quiet moment. */
+/** Fewest calls of one slice: long enough for the clock, short enough to find a quiet moment. */
 const SLICE_CALLS = 1024;
 
 /** Nanoseconds per message. */
@@ -57,9 +57,9 @@ export interface Timing {
 
 /** A message that does not parse. */
 export interface Fault {
-  /** From 0. */
+  /** Index of the message, from 0. */
   readonly message: number;
-  /** The parser's. */
+  /** The parser's error code. */
   readonly code: number;
   /** Bytes from the start of the message. */
   readonly offset: number;
@@ -67,18 +67,18 @@ export interface Fault {
 
 export interface ParseBench {
   readonly messages: number;
-  /** Of what was read back. */
+  /** Checksum of the values read back. */
   readonly checksum: number;
   readonly meanBytes: number;
-  /** How many do not parse, by the parser's code. */
+  /** Number of malformed messages, by the parser's code. */
   readonly malformed: Readonly<Record<number, number>>;
   readonly faults: readonly Fault[];
-  /** Copied in, parsed, thirty fields read back. */
+  /** Copied in, parsed, and thirty fields read back. */
   readonly whole: Timing;
   readonly parse: Timing;
   /** Start line and header rows alone, in place. */
   readonly index: Timing;
-  /** Megabytes per second of the whole, by its best slice. */
+  /** Megabytes per second of the whole, in its best slice. */
   readonly megabytesPerSecond: number;
   /** Shares of the whole, 0 to 1, by the best slices. */
   readonly shares: {
@@ -89,7 +89,7 @@ export interface ParseBench {
   };
 }
 
-/** Of all that was read back, so that no compiler can leave the reading out. */
+/** Sum of all values read back, so that no compiler can remove the reading. */
 let sum = 0;
 
 function copyIn(message: Uint8Array, i: number): number {
@@ -98,7 +98,7 @@ function copyIn(message: Uint8Array, i: number): number {
   return at;
 }
 
-/** Thirty fields that a registrar reads of every REGISTER. */
+/** Reads thirty fields that a registrar reads of every REGISTER. */
 function readBack(): void {
   let read = 0;
   read ^= table[T_ERROR] ^ table[T_KIND] ^ table[T_METHOD];
@@ -114,7 +114,7 @@ function readBack(): void {
   sum ^= read;
 }
 
-/** What one message is put through, cheapest first: each does what the one before does, and more. */
+/** Steps for one message, cheapest first: each does the work of the one before, and more. */
 const STEPS: readonly ((message: Uint8Array, i: number) => void)[] = [
   (message, i) => copyIn(message, i),
   (message, i) => {
@@ -132,7 +132,7 @@ const STEPS: readonly ((message: Uint8Array, i: number) => void)[] = [
   },
 ];
 
-/** Best and median slice of each work, turn by turn, for so many milliseconds in all; nanoseconds per call. */
+/** Best and median slice of each work, in turns, for so many milliseconds in all; nanoseconds per call. */
 export function timeTurns(works: readonly (() => void)[], calls: number, milliseconds: number): Timing[] {
   const slices: number[][] = works.map(() => []);
   const end = performance.now() + milliseconds;
@@ -159,7 +159,7 @@ function faultsOf(messages: readonly Uint8Array[]): Fault[] {
   });
 }
 
-/** @param milliseconds for all of it; at least a second says something */
+/** @param milliseconds for all of it; less than a second gives no meaningful result */
 export function benchParse(messages: readonly Uint8Array[], milliseconds: number): ParseBench {
   const faults = faultsOf(messages);
   const malformed: Record<number, number> = {};

@@ -1,4 +1,4 @@
-// What `aorta bench parse` does: which messages, what is measured beside, the codes it exits with. Measuring is parse-bench.ts.
+// `aorta bench parse`: its messages, its comparisons, its exit codes. parse-bench.ts measures.
 
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
@@ -45,7 +45,7 @@ export async function run(path: string | undefined, options: Options): Promise<v
     print('nothing to compare with: none of sip.js, jssip, sip, drachtio-srf is installed here\n');
 }
 
-/** Without the names of messages that are well formed. */
+/** A row without the names of well-formed messages. */
 function plain({ origins, faults, ...row }: Row): object {
   return { ...row, faults: faults.map(({ message, ...fault }) => ({ message: origins[message], ...fault })) };
 }
@@ -59,7 +59,7 @@ function draw(file: string, svg: string): void {
   }
 }
 
-/** The messages, or what is wrong with the path. */
+/** The messages, or the fault of the path. */
 function messageSets(path: string | undefined): readonly MessageSet[] | string {
   if (path === undefined) return [shipped('typical', TYPICAL_MESSAGES), shipped('varied', variedMessages(VARIED))];
   const set = readMessages(path);

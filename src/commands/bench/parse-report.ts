@@ -1,4 +1,4 @@
-// What `aorta bench parse` found, for eyes: text for a terminal, Markdown, and a chart.
+// Results of `aorta bench parse` for people: text for a terminal, Markdown, and a chart.
 
 import { PARSE_ERROR_TEXT } from '../../sip/parser/parse-error-text.ts';
 import type { ParseBench, Timing } from './parse-bench.ts';
@@ -7,15 +7,15 @@ export interface Comparison {
   readonly parser: string;
   readonly version: string;
   readonly ns: Timing;
-  /** How many times the time of Aorta's whole. */
+  /** Its time as a multiple of Aorta's whole. */
   readonly times: number;
-  /** Messages it did not take. */
+  /** Messages that it refused. */
   readonly refused: number;
 }
 
 export interface Row extends ParseBench {
   readonly set: string;
-  /** Of the whole, by its best slice. */
+  /** Rate of the whole, in its best slice. */
   readonly messagesPerSecond: number;
   readonly origins: readonly string[];
   readonly notes: readonly string[];
@@ -93,7 +93,7 @@ export function markdownReport(rows: readonly Row[], { node, cpu, cores }: Machi
 
 const CHART = { width: 860, left: 260, right: 170, bar: 18, gap: 8, top: 56, head: 30 };
 
-/** Bars of nanoseconds per message, a group for each set of messages. Stands by itself, on light and dark pages. */
+/** Bars of nanoseconds per message, a group for each set of messages. It needs no other file, on light and dark pages. */
 export function chart(rows: readonly Row[], { node, cpu }: Machine): string {
   const groups = rows.map((row) => ({
     title: `${row.set}: ${whole(row.messages)} messages, ${row.meanBytes} bytes on average`,
@@ -139,7 +139,7 @@ ${parts.join('\n')}
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
-/** Text in XML, without what XML cannot hold. */
+/** Text for XML, without characters that XML cannot hold. */
 function escaped(text: string): string {
   return text.replace(/[&<>"]/g, (mark) => ENTITIES[mark]).replace(/\p{Cc}/gu, '?');
 }

@@ -1,5 +1,5 @@
-// The messages that benchmarks parse: eight as real phones send them, and any number of seeded ones whose lengths,
-// token values and header order vary, so that neither branch predictors nor caches learn them by heart.
+// Messages of benchmarks: eight as real phones send them, and any number of seeded ones. Lengths, token values and
+// header order of the seeded ones vary, so that neither branch predictors nor caches can learn them.
 
 const lines = (...rows: string[]): string => `${rows.join('\r\n')}\r\n\r\n`;
 
@@ -143,7 +143,7 @@ export const TYPICAL_MESSAGES: readonly string[] = [
   WILDCARD_UNREGISTER,
 ];
 
-/** A small generator of even numbers in [0, 1): xorshift32, the same on every machine. */
+/** A small generator of evenly distributed numbers in [0, 1): xorshift32, the same on every machine. */
 export function seeded(seed: number): () => number {
   let state = seed | 1;
   return () => {
@@ -156,7 +156,7 @@ export function seeded(seed: number): () => number {
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._';
 
-/** @param count how many, every eighth of them an OPTIONS */
+/** @param count of messages; every eighth of them is an OPTIONS */
 export function variedMessages(count: number, seed = 20_260_101): string[] {
   const random = seeded(seed);
   const between = (min: number, max: number) => min + Math.floor(random() * (max - min + 1));

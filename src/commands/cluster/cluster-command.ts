@@ -1,4 +1,4 @@
-// `aorta cluster …`: its verbs and their flags. What they do is in the files beside this one.
+// `aorta cluster …`: its verbs and their flags. The files beside this one run them.
 
 import type { Command } from 'commander';
 import { withAdminOptions } from '../terminal/admin-client.ts';

@@ -1,5 +1,5 @@
 // `aorta cluster demo`: three NATS servers and three nodes on this machine, a phone that registers, and a node that dies. Without a
-// terminal it kills by itself and ends: 0 where the registration was found on the nodes that are left.
+// terminal it kills the node by itself and ends: with 0 where the registration was found on the remaining nodes.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -64,7 +64,7 @@ async function show(demo: DemoNodes, signal: AbortSignal): Promise<void> {
   if (isTold) await isEntered('The two others serve on: look at the dashboards. Enter ends the demo … ', signal);
 }
 
-/** Waits for Enter; false where Ctrl-C or Ctrl-D came in its place, or a signal. */
+/** Waits for Enter; false on Ctrl-C, Ctrl-D or a signal instead. */
 async function isEntered(question: string, signal: AbortSignal): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
@@ -83,13 +83,13 @@ function brokenOff(): CommandError {
   return new CommandError('the demo was broken off');
 }
 
-/** The node whose death is worth a look. */
+/** The node that owns the shard with the binding. */
 async function shardOf(demo: DemoNodes, signal: AbortSignal): Promise<string> {
   const status = await within('owners of all shards', signal, async (): Promise<ClusterStatus | undefined> => {
     const found = await demo.status(demo.nodes[0]);
     return found?.shards.every(({ owner }) => owner !== null) ? found : undefined;
   });
-  // One binding has been written: its shard is the one with more than the claim.
+  // One binding has been written: its shard is the one with more messages than the claim.
   const { owner } = status.shards.reduce((most, one) => (one.sequence > most.sequence ? one : most));
   return owner ?? 'a';
 }

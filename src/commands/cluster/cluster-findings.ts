@@ -1,5 +1,5 @@
-// What `aorta doctor` finds of a node of a cluster: whether the NATS servers can be reached, lose nothing and keep strangers out, whether the
-// streams are as they must be, and what anybody on the network can do. Reads only.
+// Findings of `aorta doctor` on a node of a cluster. They cover whether the NATS servers can be reached, lose nothing and refuse strangers,
+// and whether the streams are as required. They also name risks from others on the network. Reads only.
 
 import { statSync } from 'node:fs';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
@@ -12,7 +12,7 @@ import { type ClusterConfig, formatNatsServer, formatPeer } from '../../server/c
 import type { Finding } from '../doctor/damage-findings.ts';
 
 const STRANGER_MS = 1000;
-/** Addresses that no network outside routes (RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291), and loopback. */
+/** Private addresses, which no network outside routes (RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291), and loopback. */
 const PRIVATE =
   /^(10\.|127\.|169\.254\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[789]\d|1[01]\d|12[0-7])\.|::1$|f[cd]|fe[89ab])/i;
 
@@ -76,7 +76,7 @@ async function servers({ nats }: ClusterConfig): Promise<Finding[]> {
   );
 }
 
-/** Whether a stranger is let in. */
+/** Whether the server accepts a stranger. */
 async function isOpen(server: ClusterConfig['nats']['servers'][number]): Promise<boolean> {
   try {
     const connection = await connect({

@@ -1,4 +1,4 @@
-// `aorta cluster init` and `join`: a cluster's streams and record, and data directories that have its secret.
+// `aorta cluster init` and `join`: they make a cluster's streams and record, and data directories with its secret.
 
 import {
   accessSync,
@@ -35,7 +35,7 @@ import { CommandError, reported } from '../terminal/command-action.ts';
 import { EXIT_USAGE } from '../terminal/exit-codes.ts';
 
 const SHARDS = 12;
-/** So long servers may take to elect a leader. */
+/** Time for servers to elect a leader. */
 const PATIENCE_MS = 5000;
 const TOKEN_FILE = 'cluster-token';
 const TOKEN_PREFIX = 'aorta-cluster-1.';
@@ -84,7 +84,7 @@ async function init({ config: file, shards: asked, tokenFile }: InitOptions): Pr
       await makeStreams(manager, cluster.name, shards, (reason) =>
         printError(`aorta: waiting for the NATS servers, which do not all know of each other yet: ${reason}\n`),
       );
-      // Before the record: without a token nobody could join what is there.
+      // Before the record: without a token no node could join the cluster.
       const secret = Buffer.from(directory.secret).toString('base64');
       writeSecret(path, `${formatToken({ cluster: cluster.name, shards, secret })}\n`);
       const fingerprint = fingerprintOf(directory.secret);
@@ -149,7 +149,7 @@ function shardsFor(asked: string | undefined, configured: number | undefined, th
   return wanted;
 }
 
-/** Before anything is made: without its token nobody could join. */
+/** Checked before anything is made: without its token no node could join. */
 function demandWritable(tokenFile: string): void {
   try {
     accessSync(dirname(tokenFile), constants.W_OK);
@@ -158,7 +158,7 @@ function demandWritable(tokenFile: string): void {
   }
 }
 
-/** A file that was there before, and that others could read, is nobody else's from here on. */
+/** A file that existed before, and that others could read, is private from here on. */
 function writeSecret(path: string, text: string): void {
   const fd = openSync(path, 'w', 0o600);
   try {

@@ -1,4 +1,5 @@
-// `aorta cluster status`, `drain`, `balance`, `take`, `leave`, `reseed` and `verify`: what they ask a running node, and what they print.
+// `aorta cluster status`, `drain`, `balance`, `take`, `leave`, `reseed` and `verify`: their requests to a running node, and their
+// output.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterStatus } from '../../server/cluster/cluster-status.ts';
@@ -130,7 +131,7 @@ function tell(options: AdminOptions, value: unknown, text: string): void {
   print(options.json ? `${JSON.stringify(value)}\n` : `${text}\n`);
 }
 
-/** The node that answers. */
+/** The node that answered. */
 function asked({ node, nodes }: ClusterStatus): ClusterStatus['nodes'][number] | undefined {
   return nodes.find(({ name }) => name === node);
 }

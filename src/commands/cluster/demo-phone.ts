@@ -1,4 +1,4 @@
-// The phone of the demo: one REGISTER over UDP, repeated as a phone repeats it.
+// The phone of the demo: one REGISTER over UDP, repeated as by a phone.
 
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';

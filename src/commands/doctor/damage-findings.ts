@@ -1,4 +1,4 @@
-// Damage as `aorta doctor` lists it: what was set aside, and with --scrub what is damaged in the logs now. Reads only.
+// Damage in the list of `aorta doctor`: files set aside, and with --scrub present damage of the logs. Reads only.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -43,7 +43,7 @@ function storesOf(data: string): string[] {
     const bindings = bindingsIn(data);
     return bindings === undefined ? [] : shardDirectories(bindings.path, bindings.shards);
   } catch {
-    return []; // a start says what is wrong with the directory's own file
+    return []; // a start reports the fault of the directory's own file
   }
 }
 
@@ -53,7 +53,7 @@ function generations(store: string): string[] {
     .map((file) => join(store, file));
 }
 
-/** None where it was dropped meanwhile. */
+/** Size in bytes; 0 where the file was dropped meanwhile. */
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -1,5 +1,5 @@
-// `aorta doctor`: looks at this machine and the data directory before trouble does: limits, socket buffers, clock, disk,
-// certificates, descriptors, and those who are asked about users. Reads only.
+// `aorta doctor`: checks this machine and the data directory before trouble comes: limits, socket buffers, clock, disk,
+// certificates, descriptors, and the providers of users. Reads only.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
@@ -20,7 +20,7 @@ import type { Finding } from './damage-findings.ts';
 const DISK_FREE_PERCENT = 20;
 const CERTIFICATE_DAYS = 21;
 const DAY_MS = 86_400_000;
-/** The year this was written: a clock before it is wrong, and so would be every expiry. */
+/** The year of this code: a clock before it is wrong, and so would be every expiry. */
 const YEAR_MIN = 2025;
 const CONFIGURATION_LEFT_OUT: Finding = {
   what: 'configuration',
@@ -115,7 +115,7 @@ function descriptors({ listen, streams }: Config): Finding {
   return { what, verdict: 'warn', detail };
 }
 
-/** What would serve WSS and lookups by HTTP here, found out by loading it. */
+/** The library for WSS and lookups by HTTP on this machine, found by loading it. */
 async function webLibrary({ listen, lookupHttp }: Config): Promise<Finding> {
   const what = 'uWebSockets.js';
   const { uWebSockets } = await import('../../transport/websocket/uwebsockets.ts');
@@ -161,7 +161,7 @@ function disk(data: string): Finding {
   return { what: 'disk', verdict: percent < DISK_FREE_PERCENT ? 'warn' : 'ok', detail: free };
 }
 
-/** Those that phones see, that clients are held against, and the admin listener's. */
+/** Certificates shown to phones, authorities of clients, and the admin listener's certificate. */
 function certificates({ admin, tls }: Config): Finding[] {
   const domains = Object.entries(tls?.domains ?? {}).map(
     ([name, files]) => [`certificate for ${name}`, files] as const,

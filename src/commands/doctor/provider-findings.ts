@@ -1,5 +1,5 @@
-// What `aorta doctor` finds of those who are asked about users: whether the web service or the database, and the issuer of access
-// tokens, answer a question about a user that nobody is. Reads only.
+// Findings of `aorta doctor` on the providers of users: the web service or the database, and the issuer of access tokens. Each
+// must answer a question about a user that does not exist. Reads only.
 
 import type { Config } from '../../server/config/config.ts';
 import { reasonOf } from '../../server/process/reason-of.ts';
@@ -59,7 +59,7 @@ async function finding(
   }
 }
 
-/** Nobody has signed it, but its form makes the issuer's keys a question. */
+/** A token without a valid signature, in a form for which the issuer's keys must be fetched. */
 function unsignedToken(alg: string): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   return `${part({ alg, kid: NOBODY })}.${part({ sub: NOBODY, exp: 1 })}.${Buffer.alloc(64).toString('base64url')}`;

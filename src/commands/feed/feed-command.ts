@@ -1,4 +1,4 @@
-// `aorta feed`: how far webhooks and NATS are with the changes that they are sent.
+// `aorta feed`: progress of webhooks and NATS with their changes.
 
 import type { Command } from 'commander';
 import { print } from '../../server/process/terminal.ts';

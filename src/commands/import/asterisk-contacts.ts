@@ -1,5 +1,5 @@
 // Contacts of Asterisk: of res_pjsip in its own database (`database show`, or the table in astdb.sqlite3) or in ps_contacts, and of
-// chan_sip in its own database. Asterisk keeps no CSeq, and domains only in names that have one.
+// chan_sip in its own database. Asterisk keeps no CSeq, and a domain only where a name has one.
 
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
@@ -15,7 +15,7 @@ export function looksLikeAstdb(head: string): boolean {
   return /^\/(registrar|SIP)\/\S+\s*: /m.test(head);
 }
 
-/** Lines of `asterisk -rx "database show"`; families of others are passed over. */
+/** Reads lines of `asterisk -rx "database show"`; other families are skipped. */
 export async function* readAstdb(file: InputFile, progress: (bytes: number) => void): AsyncGenerator<TableRow> {
   let line = 0;
   for await (const text of createInterface({ input: Readable.from(file.text(progress)) })) {
@@ -64,7 +64,7 @@ function ofContact(line: number, id: string, contact: ReadonlyMap<string, string
   return { line, fields };
 }
 
-/** The contact that the phone registered, and where it is seen: `rewrite_contact` has put the one in place of the other. */
+/** The contact that the phone registered, and its source: with `rewrite_contact` the source has replaced the contact. */
 function asRegistered(uri: string): [string, string][] {
   const original = paramOf(uri, 'x-ast-orig-host');
   const place = placeOf(uri);
@@ -80,7 +80,7 @@ function asRegistered(uri: string): [string, string][] {
   ];
 }
 
-/** `192.0.2.4:5060:3600:alice:sip:alice@192.0.2.4:5060`; its interval begins anew, as in a restart of Asterisk. */
+/** `192.0.2.4:5060:3600:alice:sip:alice@192.0.2.4:5060`; its interval begins again, as after a restart of Asterisk. */
 function ofChanSip(line: number, name: string, value: string): TableRow {
   const [, address, port, seconds, contact] = /^(\[[^\]]*\]|[^:]*):(\d+):(\d+):[^:]*:(sips?:.*)$/.exec(value) ?? [];
   if (contact === undefined) return { line, fields: new Map(), broken: 'the entry is no registration' };
@@ -88,7 +88,7 @@ function ofChanSip(line: number, name: string, value: string): TableRow {
   return { line, fields: new Map(Object.entries({ aor: name, contact, received, expires_in: seconds })) };
 }
 
-/** Asterisk writes ";" as "^3B" in places where it would end something. */
+/** Asterisk writes ";" as "^3B" where it would end a value. */
 function decoded(text: string): string {
   return text.replace(/\^([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

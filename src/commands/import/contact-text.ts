@@ -1,9 +1,9 @@
-// Contacts as other registrars keep them: taken apart, and parameters of their own taken out.
+// Contacts in the forms of other registrars: parsed, and their private parameters removed.
 
 interface ContactText {
   /** The URI without brackets. */
   readonly uri: string;
-  /** Behind the closing bracket, from the first ";" on. */
+  /** Text after the closing bracket, from the first ";" on. */
   readonly params: string;
 }
 
@@ -29,19 +29,19 @@ export function withoutParams(uri: string, names: readonly string[]): string {
   return headers === undefined ? kept : `${kept}?${headers}`;
 }
 
-/** Host and port of a SIP URI, 5060 where it names none; undefined where it is none. */
+/** Host and port of a SIP URI, 5060 where it names none; undefined for another text. */
 export function placeOf(uri: string): { readonly host: string; readonly port: number } | undefined {
   const [, host, port] = /^sips?:(?:[^@]*@)?(\[[0-9a-f:.]+\]|[^:;?>]+)(?::(\d+))?/i.exec(uri) ?? [];
   return host === undefined ? undefined : { host: host.replace(/^\[|\]$/g, ''), port: Number(port ?? 5060) };
 }
 
-/** `sip:192.0.2.4:5060`, of an address as it is told. */
+/** `sip:192.0.2.4:5060` for an address. */
 export function uriOfPlace(address: string, port: string | number, transport?: string): string {
   const host = address.includes(':') ? `[${address}]` : address;
   return `sip:${host}:${port}${transport === undefined ? '' : `;transport=${transport}`}`;
 }
 
-/** What escapes stand for; the text as it is where they are none. */
+/** The text with its escapes decoded; unchanged where they are invalid. */
 export function unescaped(text: string): string {
   try {
     return decodeURIComponent(text);

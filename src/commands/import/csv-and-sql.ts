@@ -1,5 +1,5 @@
 // Rows of a table from files: CSV with a header row, or SQL as mysqldump, sqlite3 .dump and pg_dump --inserts write it.
-// A row is a list of fields by column name and the place it stands at; what the columns mean is the importers' business.
+// A row is a list of fields by column name with its line; the importers interpret the columns.
 
 import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
@@ -10,7 +10,7 @@ import { quotedEnd, statements, tuples } from './sql-statements.ts';
 export interface TableRow {
   /** Line in the file, from 1. */
   readonly line: number;
-  /** By column name in lower case; an absent or NULL field is not there. */
+  /** Fields by column name in lower case, without absent and NULL ones. */
   readonly fields: ReadonlyMap<string, string>;
   /** Why the row cannot be read. */
   readonly broken?: string;
@@ -20,14 +20,14 @@ export interface TableRow {
 
 const HEAD_BYTES = 64 << 10;
 
-/** Which table is wanted. */
+/** The wanted table. */
 export interface TableKind {
   /** Name of the table in SQL. */
   readonly table: string;
-  /** A column without which a CSV file is not one of these, and how the first line may read. */
+  /** A column that each CSV file of this kind has, and an example of the first line. */
   readonly column: string;
   readonly example: string;
-  /** Columns of the table as scripts of the registrars make it, each of another number: for dumps that name none. */
+  /** Columns of the table in the registrars' own scripts, each layout of another length: for dumps without column names. */
   readonly layouts?: readonly (readonly string[])[];
 }
 
@@ -47,7 +47,7 @@ function looksLikeSql(head: string): boolean {
   return /^\s*(--|\/\*|SET |PRAGMA |START |BEGIN|CREATE |DROP |LOCK |INSERT )/i.test(head);
 }
 
-/** Not the parser's own words, which quote the field: it may be a password. */
+/** Replaces the parser's own message, which quotes the field: it may be a password. */
 function csvReason(code: string | undefined): string {
   switch (code) {
     case 'INVALID_OPENING_QUOTE': // as csv-parse 7 calls it
@@ -143,7 +143,7 @@ async function* sqlRows(stream: AsyncIterable<unknown>, kind: TableKind): AsyncG
   if (!found) throw new RowsError(`no "INSERT INTO ${table}" in it: dump that table, with pg_dump add --inserts`);
 }
 
-/** The one with so many columns. */
+/** The layout with so many columns. */
 function layoutOf(layouts: readonly (readonly string[])[], width: number, line: number): readonly string[] {
   const found = layouts.find(({ length }) => length === width);
   if (found !== undefined) return found;

@@ -1,5 +1,5 @@
-// Bindings of Flexisip, from its Redis: a hash a user, a contact a field. As text: the key, then fields and values in turn, as
-// `redis-cli --raw` prints them.
+// Bindings of Flexisip, from its Redis: a hash per user, a field per contact. As text: the key, then fields and values in
+// turn, in the output of `redis-cli --raw`.
 
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
@@ -14,7 +14,7 @@ export function looksLikeFlexisip(head: string): boolean {
   return KEY.test(head.split(/\r?\n/, 1)[0]);
 }
 
-/** One row a contact. */
+/** One row per contact. */
 export async function* readFlexisip(file: InputFile, progress: (bytes: number) => void): AsyncGenerator<TableRow> {
   let line = 0;
   let aor: string | undefined;
@@ -27,7 +27,7 @@ export async function* readFlexisip(file: InputFile, progress: (bytes: number) =
     else if (isValue) {
       yield ofContact(line, aor, text);
       isValue = false;
-    } else isValue = true; // the field: a unique id, which the contact has, too
+    } else isValue = true; // the field: a unique ID, which the contact has, too
   }
 }
 

@@ -20,7 +20,7 @@ export function sofiaRegistrationRow({ line, fields }: TableRow): TableRow {
   });
 }
 
-/** A row of `show registrations`; its last line counts them. */
+/** A row of `show registrations`; its last line is a count. */
 export function coreRegistrationRow({ line, fields }: TableRow): TableRow {
   const get = (name: string) => fields.get(name) ?? '';
   const [, uri] = /^sofia\/[^/]*\/(sips?:.*)$/.exec(get('url')) ?? [];
@@ -45,7 +45,7 @@ function rowOf(line: number, { aor, uri, seen, rest }: Registration): TableRow {
   const hop = unescaped(paramOf(uri, 'fs_path') ?? '').replace(/^<(.*)>$/, '$1');
   const place = placeOf(hop);
   const isSource = place?.host === seen.address && place.port === Number(seen.port);
-  // fs_path is the Path of an edge proxy, or where the REGISTER came from.
+  // fs_path is the Path of an edge proxy, or the source of the REGISTER.
   if (place !== undefined && !isSource) fields.set('path', `<${hop}>`);
   if (seen.address !== '') {
     const transport = seen.transport === 'udp' ? undefined : seen.transport;

@@ -1,5 +1,5 @@
 // A binding as a row of another registrar's table `location`: Kamailio's, OpenSIPS's, or a CSV with the same content. The counterpart of
-// location-import; where rows come from and go to is the command's.
+// location-import; the command has the rows' source and destination.
 
 import type { Binding } from '../../core/binding/binding-view.ts';
 import { contactText, placeOf } from './contact-text.ts';
@@ -15,13 +15,13 @@ export interface ExportContext {
   readonly zoneMinutes: number;
 }
 
-/** A binding as the API gives it: JSON has no Infinity. */
+/** A binding from the API: JSON has no Infinity. */
 export type ExportedBinding = Omit<Binding, 'expires'> & { readonly expires: number | null };
 
 type Row = Readonly<Record<string, SqlValue>>;
 
 const JULIAN_1970 = 2_440_587.5;
-/** Widths of the columns as the projects' own scripts make them. */
+/** Widths of the columns in the projects' own scripts. */
 const WIDTHS: Readonly<Record<string, number>> = { username: 64, domain: 64, contact: 512, path: 512, callid: 255 };
 const USER_AGENT_WIDTH = 255;
 const COLUMNS: Readonly<Record<ExportFormat, readonly string[]>> = {
@@ -36,7 +36,7 @@ const COLUMNS: Readonly<Record<ExportFormat, readonly string[]>> = {
   csv: 'username domain contact received path expires q callid cseq user_agent instance reg_id'.split(' '),
 };
 
-/** What stands before the rows. */
+/** Text before the rows. */
 export function headOf({ format, database }: ExportContext): string {
   if (format === 'csv') return `${COLUMNS.csv.join(',')}\n`;
   return beginning(database);
@@ -46,7 +46,7 @@ export function tailOf({ format }: ExportContext): string {
   return format === 'csv' ? '' : END;
 }
 
-/** The row with its line end, or why there is none. @param sequence differs between rows */
+/** The row with its line end, or the reason why there is none. @param sequence differs between rows */
 export function rowOf(
   aor: string,
   binding: ExportedBinding,
@@ -105,7 +105,7 @@ function columnsOf(aor: string, binding: ExportedBinding, sequence: number, cont
   };
 }
 
-/** Where the requests of the phone came from, where that is neither its contact nor the proxy that its Path begins with. */
+/** The source of the phone's requests, unless it is its contact or the first proxy of its Path. */
 function receivedOf({ path, source, received, uri }: ExportedBinding): string | null {
   if (received === '') return null;
   const isSource = (one: string) => {

@@ -1,5 +1,5 @@
-// Bindings of another registrar: a row of its table `location` (Kamailio's, OpenSIPS's), or what location-sources makes one of, becomes
-// the REGISTER that would make the binding, so that the registrar's own rules decide about it.
+// Bindings of another registrar: a row of its table `location` (Kamailio's, OpenSIPS's), or one made by location-sources, becomes the
+// REGISTER that would make the binding. So the registrar's own rules decide about it.
 
 import { isIP } from 'node:net';
 import type { MessageSource } from '../../server/embed/message-source.ts';
@@ -12,7 +12,7 @@ const JULIAN_1970 = 2_440_587.5;
 const TOKEN = /^[^\s<>",;]+$/;
 
 export interface ImportContext {
-  /** Domain of AORs that name none (use_domain off). */
+  /** Domain of AORs without one (use_domain off). */
   readonly domain?: string;
   /** Minutes east of UTC in which dates without a zone are written. */
   readonly zoneMinutes: number;
@@ -30,12 +30,12 @@ export interface ImportedBinding {
   readonly cseq: number;
 }
 
-/** A row that is sound and is left out by rule. */
+/** A sound row that is left out by rule. */
 export interface LeftOut {
   readonly rule: string;
 }
 
-/** The binding of a row, or why there is none: a text is a fault of the row. @param sequence differs between rows */
+/** The binding of a row, or the reason why there is none: a text is a fault of the row. @param sequence differs between rows */
 export function bindingOf(row: TableRow, sequence: number, context: ImportContext): ImportedBinding | LeftOut | string {
   if (row.broken !== undefined) return row.broken;
   if (row.rule !== undefined) return { rule: row.rule };
@@ -82,7 +82,7 @@ function secondsLeft(
     return Number.isNaN(Number(left)) ? `expires is no number of seconds: ${left}` : { rule: `no time left (${left})` };
   }
   const expires = fields.get('expires') ?? '';
-  if (expires === '0' || /^0000-00-00/.test(expires)) return PERMANENT; // a number, and what MySQL makes of none
+  if (expires === '0' || /^0000-00-00/.test(expires)) return PERMANENT; // a number, and MySQL's form of no date
   let at: number;
   if (/^[0-9]{9,10}$/.test(expires)) at = Number(expires) * 1000;
   else if (/^24[0-9]{5}(\.[0-9]+)?$/.test(expires)) at = (Number(expires) - JULIAN_1970) * 86_400_000;
@@ -96,18 +96,18 @@ function secondsLeft(
   return seconds > 0 ? seconds : { rule: 'expired' };
 }
 
-/** Where the binding's requests came from: the received URI, else the contact itself. */
+/** The source of the binding's requests: the received URI, else the contact itself. */
 function sourceOf(fields: ReadonlyMap<string, string>, contact: string): MessageSource | LeftOut | string {
   const received = fields.get('received');
   const uri = received ?? contact;
   const transport = /;transport=(\w+)/i.exec(uri)?.[1].toLowerCase() ?? 'udp';
-  // A connection does not move: its phone must register anew, unless a proxy in the Path holds it.
+  // A connection cannot move: its phone must register again, unless a proxy in the Path holds it.
   if (transport !== 'udp' && fields.get('path') === undefined)
     return { rule: `over ${transport}, and the connection stays where it was: the phone registers anew by itself` };
   const place = placeOf(uri);
   const address = place?.host ?? '';
   if (received !== undefined && isIP(address) === 0) return `received names no IP address: ${received}`;
-  // Without a received URI the source is only told to operators.
+  // Without a received URI only operators see the source.
   return { address: isIP(address) === 0 ? '127.0.0.1' : address, port: place?.port ?? 5060 };
 }
 
@@ -134,7 +134,7 @@ function registerOf(fields: ReadonlyMap<string, string>, asked: Asked): string {
     `REGISTER sip:${aor.slice(aor.lastIndexOf('@') + 1)} SIP/2.0`,
     `Via: SIP/2.0/UDP ${host}:${source.port};branch=z9hG4bKimport${sequence}`,
     'Max-Forwards: 70',
-    // of its own: the contacts of one REGISTER are rows with one Call-ID and CSeq, and no merged requests (RFC 3261 §8.2.2.2)
+    // of its own: the contacts of one REGISTER are rows with one Call-ID and CSeq, but no merged requests (RFC 3261 §8.2.2.2)
     `From: <sip:${aor}>;tag=import${sequence}`,
     `To: <sip:${aor}>`,
     `Call-ID: ${callId}`,
@@ -149,7 +149,7 @@ function registerOf(fields: ReadonlyMap<string, string>, asked: Asked): string {
   ].join('\r\n');
 }
 
-/** A value of a table must not become header lines of its own. */
+/** A value of a table must not add header lines of its own. */
 function oneLine(text: string): string {
   return text.replace(/[\r\n\0]+/g, ' ');
 }

@@ -1,5 +1,5 @@
-// `aorta location import`: bindings of another registrar into a data directory, before Aorta takes over. What a row means is
-// location-import's; the registrar of embedded.ts decides about each, as about any REGISTER.
+// `aorta location import`: bindings of another registrar into a data directory, before Aorta takes over. location-import
+// reads the rows; the registrar of embedded.ts decides about each, as about any REGISTER.
 
 import { BINDINGS_MAX } from '../../core/register/working-bindings.ts';
 import { ConfigError } from '../../server/config/config-problem.ts';
@@ -16,16 +16,16 @@ import { bindingOf, type ImportContext, type ImportedBinding, type LeftOut } fro
 import { readLocations } from './location-sources.ts';
 import { zoneOf } from './time-zone.ts';
 
-/** Requests whose answer is awaited at a time. */
+/** Requests that await their answer at a time. */
 const WINDOW = 512;
 const SKIPPED_SHOWN = 100;
 const DOMAINS_SHOWN = 10;
-/** Longer than any registrar grants; what is left is copied as it is. */
+/** Longer than any registrar grants; remaining lifetimes are copied unchanged. */
 const EXPIRES_MAX_S = 4_000_000;
 
 const THERE: LeftOut = { rule: 'there already, from this request or a later one' };
 
-/** Notes a row that is not taken: a fault of its own, or left out by rule. */
+/** Notes a skipped row: faulty, or left out by rule. */
 type Skip = (line: number, why: string | LeftOut) => void;
 
 interface Options {
@@ -40,9 +40,9 @@ interface Options {
 
 interface Report {
   imported: number;
-  /** Left out by rule. */
+  /** Rows left out by rule. */
   leftOut: number;
-  /** Rows that make no sense. */
+  /** Faulty rows. */
   faulty: number;
   readonly domains: Map<string, number>;
   readonly reasons: { readonly line: number; readonly reason: string }[];
@@ -113,12 +113,12 @@ async function run(
   }
 }
 
-/** A registrar of the data directory that takes what the rows say, some hundred at a time. */
+/** A registrar of the data directory that processes the rows' requests, some hundred at a time. */
 class Intake {
   private readonly registrar: Registrar;
   private readonly data: string;
   private readonly served: string[] | undefined;
-  /** Line in the file and what it says, by number of the request. */
+  /** Line in the file and its binding, by number of the request. */
   private readonly waiting = new Map<number, { line: number; binding: ImportedBinding }>();
   private resume: (() => void) | undefined;
   private readonly answered: (sequence: number, status: string) => void;
@@ -183,7 +183,7 @@ class Intake {
         (one) => one.uri === contact && one.callId === callId && one.cseq >= cseq,
       );
     } catch {
-      return false; // no address-of-record: the registrar will say what is wrong with it
+      return false; // an invalid AOR: the registrar's answer has the reason
     }
   }
 
@@ -194,7 +194,7 @@ class Intake {
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       this.waiting.delete(sequence);
-      this.skip(line, error.message); // longer than a message may be
+      this.skip(line, error.message); // longer than the limit of messages
     }
     await this.below(WINDOW);
   }
@@ -203,7 +203,7 @@ class Intake {
     return this.below(1);
   }
 
-  /** What the server serves is not what the import took. */
+  /** Restores the list of served domains: the import accepts others than the server. */
   async close(): Promise<void> {
     await this.registrar.stop();
     writeServed(this.data, this.served);

@@ -1,5 +1,5 @@
-// Which registrar a file of bindings is from: each kind is known by how the file begins, and becomes rows with the columns of Kamailio's
-// table `location`, so that one importer takes all.
+// The registrar that a file of bindings is from. Each kind is recognized by the beginning of the file, and becomes rows with the columns
+// of Kamailio's table `location`, so that one importer reads all.
 
 import type { InputFile } from '../terminal/input-file.ts';
 import { astdbRow, looksLikeAstdb, psContactRow, readAstdb } from './asterisk-contacts.ts';
@@ -13,7 +13,7 @@ const HEAD_BYTES = 64 << 10;
 
 type Translate = (row: TableRow) => TableRow;
 
-/** Tables of others beside `location`, with the column by which a CSV file is known. */
+/** Other tables beside `location`, with the column that identifies a CSV file. */
 const TABLES: readonly (TableKind & { readonly translate: Translate })[] = [
   { table: 'ps_contacts', column: 'expiration_time', example: 'id,uri,expiration_time,path', translate: psContactRow },
   { table: 'astdb', column: 'value', example: 'key,value', translate: astdbRow },
@@ -32,7 +32,7 @@ const TABLES: readonly (TableKind & { readonly translate: Translate })[] = [
 ];
 const LOCATION = { table: 'location', column: 'contact', example: 'username,domain,contact,expires,callid,cseq' };
 
-/** One row a binding. @param progress is told the bytes read so far */
+/** One row per binding. @param progress is told the bytes read so far */
 export async function readLocations(
   file: InputFile,
   progress: (bytes: number) => void,

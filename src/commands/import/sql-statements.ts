@@ -1,4 +1,4 @@
-// Statements of a dump and the lists of values in them, as mysqldump, sqlite3 .dump and pg_dump --inserts write them.
+// Statements of a dump and their lists of values, as mysqldump, sqlite3 .dump and pg_dump --inserts write them.
 
 /** Position after the string that opens at `at`; text.length + 1 where it does not end. */
 export function quotedEnd(text: string, at: number): number {
@@ -13,7 +13,7 @@ export function quotedEnd(text: string, at: number): number {
   return text.length + 1;
 }
 
-/** Statements of a dump, without comments before them. The longest is what fits into memory. */
+/** Statements of a dump, without comments before them. Each must fit into memory. */
 export async function* statements(stream: AsyncIterable<unknown>): AsyncGenerator<{ text: string; line: number }> {
   let rest = '';
   let line = 1;
@@ -25,7 +25,7 @@ export async function* statements(stream: AsyncIterable<unknown>): AsyncGenerato
         const skipped = /^(?:\s+|--[^\n]*\n|#[^\n]*\n|\/\*[\s\S]*?\*\/;?)+/.exec(rest);
         line += newlines(skipped?.[0] ?? '');
         rest = rest.slice(skipped?.[0].length ?? 0);
-        if (/^(?:-$|--|#|\/\*|\/$)/.test(rest)) break; // a comment whose end is still to come
+        if (/^(?:-$|--|#|\/\*|\/$)/.test(rest)) break; // a comment whose end has not been read yet
       }
       scan = scanStatement(rest, scan);
       if (!scan.ended) break;
@@ -39,14 +39,14 @@ export async function* statements(stream: AsyncIterable<unknown>): AsyncGenerato
   if (rest.trim() !== '') yield { text: rest, line };
 }
 
-/** How far the search for a statement's end has come, and the quote it stands in. */
+/** State of the search for a statement's end: its position, and the quote around it. */
 interface Scan {
   readonly at: number;
   readonly quote: string;
   readonly ended?: boolean;
 }
 
-/** Goes on to the semicolon or the end of what is there. A doubled quote closes and opens, which comes to the same. */
+/** Searches on to the semicolon or the end of the text. A doubled quote closes and opens, which has the same effect. */
 function scanStatement(text: string, from: Scan): Scan {
   let { at, quote } = from;
   for (; at < text.length; at++) {

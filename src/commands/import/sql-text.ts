@@ -1,4 +1,4 @@
-// SQL for the databases of other registrars: how each quotes, and how a file of rows begins and ends.
+// SQL for the databases of other registrars: each one's quoting, and the beginning and end of a file of rows.
 
 export type Database = 'mysql' | 'postgres' | 'sqlite';
 export const DATABASES: readonly Database[] = ['mysql', 'postgres', 'sqlite'];
@@ -11,7 +11,7 @@ export function beginning(database: Database): string {
 
 export const END = 'COMMIT;\n';
 
-/** One row, with its line end. @param names of columns as they are to be written */
+/** One row, with its line end. @param names of columns, written unchanged */
 export function insertion(
   table: string,
   names: readonly string[],

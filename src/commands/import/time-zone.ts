@@ -1,4 +1,4 @@
-// An offset from UTC as people write it on a command line.
+// Dates without a zone, as in databases, and their offset from UTC by the command line.
 
 /** Minutes east of UTC; this machine's where there is no text. Throws a RangeError. */
 export function zoneOf(text: string | undefined): number {

@@ -1,11 +1,11 @@
-// Bindings as JSON: the answer to Kamailio's ul.dump by JSON-RPC, which gives tables of any size where kamcmd stops at some hundred
-// contacts, and OpenSIPS's usrloc:dump. The two differ in the spelling of names, and in wrappers.
+// Bindings as JSON: the answer to Kamailio's ul.dump by JSON-RPC, which returns tables of any size where kamcmd stops at some
+// hundred contacts, and OpenSIPS's usrloc:dump. The two differ in the spelling of names, and in wrappers.
 
 import type { InputFile } from '../terminal/input-file.ts';
 import { RowsError } from '../terminal/input-file.ts';
 import type { TableRow } from './csv-and-sql.ts';
 
-/** Names in lower case, and the columns of the table that mean the same. */
+/** Names in lower case, and the table's columns of the same meaning. */
 const COLUMNS: Readonly<Record<string, string>> = {
   address: 'contact',
   contact: 'contact',
@@ -26,7 +26,7 @@ export function looksLikeJson(head: string): boolean {
   return /^\s*[{[]\s*(["{[]|$)/.test(head);
 }
 
-/** One row a contact; its line is its number in the file. @throws RowsError where the file is no such dump */
+/** One row per contact; its line is its number in the file. @throws RowsError where the file is no such dump */
 export async function* readUlDumpJson(file: InputFile, progress: (bytes: number) => void): AsyncGenerator<TableRow> {
   let text = '';
   for await (const piece of file.text(progress)) text += piece;
@@ -44,7 +44,7 @@ export async function* readUlDumpJson(file: InputFile, progress: (bytes: number)
 
 type Named = Readonly<Record<string, unknown>>;
 
-/** Whatever has the name of an AOR and contacts, at any depth. */
+/** Each object with the name of an AOR and contacts, at any depth. */
 function* contactsOf(node: unknown): Generator<{ aor: string; contact: Named }> {
   if (Array.isArray(node)) for (const one of node) yield* contactsOf(one);
   else if (typeof node === 'object' && node !== null) {

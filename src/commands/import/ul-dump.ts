@@ -1,12 +1,12 @@
-// Bindings as `kamcmd ul.dump` prints them: nested blocks of "Name: value" lines. Read into rows like those of the table
-// `location`, so that one importer takes both.
+// Bindings in the output of `kamcmd ul.dump`: nested blocks of "Name: value" lines. They become rows like those of the
+// table `location`, so that one importer reads both.
 
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { InputFile } from '../terminal/input-file.ts';
 import type { TableRow } from './csv-and-sql.ts';
 
-/** Names in the dump, and the columns of the table that say the same. */
+/** Names in the dump, and the table's columns of the same meaning. */
 const COLUMNS: Readonly<Record<string, string>> = {
   Address: 'contact',
   Expires: 'expires_in',

@@ -1,4 +1,4 @@
-// A user as a row for others: of the CSV file that `aorta user import` takes back, or of the table `subscriber` of Kamailio and OpenSIPS.
+// A user as a row for others: of the CSV file that `aorta user import` reads, or of the table `subscriber` of Kamailio and OpenSIPS.
 
 import { HA1_COLUMNS } from '../../users/ha1.ts';
 import type { User } from '../../users/stored-user.ts';
@@ -16,7 +16,7 @@ export interface UserExport {
 
 /** ha1, ha1b, ha1_sha256, … */
 const CSV_KINDS = Array.from({ length: HA1_KINDS }, (_, i) => (i >> 1) + (i & 1) * HA1_FULL);
-/** Columns of the table that is made by the project's own script, and the HA1 in each. */
+/** Columns of the table in the project's own script, and the HA1 in each. */
 const TABLE_KINDS: Readonly<Record<'kamailio' | 'opensips', Readonly<Record<string, number>>>> = {
   kamailio: { ha1: 0, ha1b: HA1_FULL },
   opensips: { ha1: 0, ha1_sha256: 1, ha1_sha512t256: 2 },
@@ -24,7 +24,7 @@ const TABLE_KINDS: Readonly<Record<'kamailio' | 'opensips', Readonly<Record<stri
 /** HA1s of users by number of kind, in hex; '' where there is none. */
 const hexOf = ({ ha1s }: User, kind: number): string => ha1s[kind]?.toString('hex') ?? '';
 
-/** What stands before the rows. */
+/** Text before the rows. */
 export function userHead({ format, database }: UserExport): string {
   if (format !== 'csv') return beginning(database);
   return `username,domain,${CSV_KINDS.map((kind) => HA1_COLUMNS[kind][0]).join(',')},aors,policy\n`;
@@ -51,7 +51,7 @@ async function csvRow(user: User): Promise<string> {
   return `${fields.join(',')}\n`;
 }
 
-/** Few users have rules, and what reads them knows the whole configuration. */
+/** Loaded when needed: few users have rules, and their reader loads the whole configuration. */
 async function policyOf(rules: string): Promise<string> {
   const { shownRules } = await import('../../server/config/user-rules.ts');
   return JSON.stringify(shownRules(rules));

@@ -1,5 +1,5 @@
-// Users from a file into the store: what each column means, what is wrong with a row, and batches of transactions.
-// How files are read is table-rows'.
+// Users from a file into the store: the meaning of columns, faults of rows, and batches of transactions. csv-and-sql
+// reads the files.
 
 import type { rulesText } from '../../server/config/user-rules.ts';
 import { areOf, givenHa1s, type Ha1Set, ha1sOf, parseHa1 } from '../../users/ha1.ts';
@@ -21,7 +21,7 @@ const SUBSCRIBERS = {
   ],
 };
 const BATCH = 5000;
-/** Skipped rows that are kept to be shown. */
+/** Skipped rows that are kept for display. */
 const SKIPPED_SHOWN = 100;
 
 export interface ImportReport {
@@ -34,7 +34,7 @@ export interface ImportReport {
 }
 
 export interface ImportOptions {
-  /** Domain of rows that name none. */
+  /** Domain of rows without one. */
   readonly domain?: string;
   progress(bytes: number, users: number): void;
 }
@@ -51,10 +51,10 @@ function layout(behindPassword: string): string[] {
   return `id,username,domain,password,${behindPassword}`.split(',');
 }
 
-/** Where users are put. */
+/** Destination of users. */
 export type UserSink = Pick<UserStore, 'put'>;
 
-/** A sink that counts and keeps nothing. @param store users that are there already */
+/** A sink that counts and keeps nothing. @param store of present users */
 export function countingSink(store: Pick<UserStore, 'get'> | undefined): UserSink {
   return {
     put(users) {
@@ -70,7 +70,7 @@ export async function importUsers(sink: UserSink, file: InputFile, options: Impo
   let batch: ImportUser[] = [];
   const lines = new Map<string, number>();
   let bytes = 0;
-  /** Loaded where a row has rules: it knows the whole configuration. */
+  /** Loaded when a row has rules: it loads the whole configuration. */
   let asText: typeof rulesText | undefined;
   const flush = () => {
     const counts = sink.put(batch, 'any');
@@ -98,7 +98,7 @@ export async function importUsers(sink: UserSink, file: InputFile, options: Impo
   return report;
 }
 
-/** Of two rows about one user nobody can say which is meant. */
+/** Refuses the second of two rows about one user: the right one is unknown. */
 function once(user: ImportUser | string, line: number, lines: Map<string, number>): ImportUser | string {
   if (typeof user === 'string') return user;
   const name = `${user.name}@${user.realm}`;
@@ -108,7 +108,7 @@ function once(user: ImportUser | string, line: number, lines: Map<string, number
   return user;
 }
 
-/** The user of a row, or why there is none. No reason holds a password or an HA1. */
+/** The user of a row, or the reason why there is none. No reason contains a password or an HA1. */
 function userOf(
   row: TableRow,
   defaultDomain: string | undefined,
@@ -158,7 +158,7 @@ function ha1sOfRow(fields: ReadonlyMap<string, string>, name: string, realm: str
   if (domain !== realm)
     return `the domain ${domain} has capitals: its HA1s hold for that spelling only, not for ${realm}`;
   const ha1s: (Buffer | undefined)[] = Array.from({ length: HA1_KINDS });
-  // The column of an algorithm itself counts where two have its HA1.
+  // Where two columns have an algorithm's HA1, the algorithm's own column counts.
   for (const { kind, hex } of given) ha1s[kind] = parseHa1(hex, kind);
   return ha1s;
 }

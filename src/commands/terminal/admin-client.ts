@@ -1,4 +1,4 @@
-// The admin API as the command line asks it: where the server is, the token, requests, and errors that say what to do.
+// The command line's client of the admin API: the server's URL, the token, requests, and errors that name the remedy.
 
 import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
@@ -18,7 +18,7 @@ export interface AdminOptions {
   readonly wide?: boolean;
 }
 
-/** Adds the options that say which server is meant. */
+/** Adds the options that select the server. */
 export function withAdminOptions(command: Command): Command {
   return command
     .option(
@@ -31,7 +31,7 @@ export function withAdminOptions(command: Command): Command {
     .option('--wide', 'whole rows, also where the terminal is narrower');
 }
 
-/** Words of a problem by the flag that is at fault. */
+/** A problem's text with flags in place of fields. */
 function withFlags(detail: string): string {
   return detail.replace(/\b(?:body|query)\.([a-z]+)(?:\.\d+)?: /g, (_, key) =>
     key === 'contact' ? 'contact: ' : `--${key}: `,
@@ -40,14 +40,14 @@ function withFlags(detail: string): string {
 
 export class AdminClient {
   readonly url: string;
-  /** The directory whose server is meant; undefined where it was named by its URL. */
+  /** The directory of the server; undefined where the server was named by its URL. */
   private readonly data: string | undefined;
   private readonly headers: Record<string, string>;
   private readonly stop = new AbortController();
 
   constructor(options: AdminOptions) {
     const { admin, tokenFile } = options;
-    // A token is not for whatever server somebody names.
+    // A token must not reach a server that was merely named by URL.
     const data = options.data ?? (admin === undefined ? defaultData() : undefined);
     this.data = admin === undefined ? data : undefined;
     this.url = (admin ?? urlOf(data ?? defaultData())).replace(/^(https?):(?!\/\/)/, '$1://').replace(/\/$/, '');
@@ -65,13 +65,13 @@ export class AdminClient {
     return (await (await this.ask('GET', path)).json()) as T;
   }
 
-  /** What a request that changes something answers; undefined where that is nothing. */
+  /** The answer to a request that changes state; undefined where it is empty. */
   async change<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T | undefined> {
     const text = await (await this.ask(method, path, body)).text();
     return text === '' ? undefined : (JSON.parse(text) as T);
   }
 
-  /** The objects of a stream, one a line. */
+  /** The objects of a stream, one per line. */
   async *lines<T>(path: string): AsyncGenerator<T> {
     const { body } = await this.ask('GET', path);
     if (body === null) return;
@@ -99,7 +99,7 @@ export class AdminClient {
     }
   }
 
-  /** Ends what is under way. */
+  /** Ends the requests in progress. */
   close(): void {
     this.stop.abort();
   }
@@ -135,7 +135,10 @@ export class AdminClient {
   }
 }
 
-/** Where the server of a data directory is; '' where there is none with an admin listener. Never that of another one. */
+/**
+ * URL of the server of a data directory; '' where it has no server with an admin listener. Never that of another
+ * directory's server.
+ */
 function urlOf(data: string): string {
   if (!existsSync(data))
     throw new CommandError(
@@ -145,7 +148,10 @@ function urlOf(data: string): string {
   return url ?? '';
 }
 
-/** Without an admin listener, or without a process: what holds directories is known to code that help does not wait for. */
+/**
+ * The error for a server without an admin listener, or for no server. The code that finds holders of directories is loaded
+ * only here, so that help does not wait for it.
+ */
 async function noListener(data: string): Promise<CommandError> {
   const { lockHolder } = await import('../../server/data/lock-holder.ts');
   const holder = lockHolder(data);

@@ -1,4 +1,4 @@
-// Colours on a terminal, where it has some and NO_COLOR (no-color.org) does not refuse them.
+// Colours on a terminal, where it supports them and NO_COLOR (no-color.org) does not refuse them.
 
 import { styleText } from 'node:util';
 

@@ -1,9 +1,9 @@
-// What an action of a command comes to on a terminal: errors in words, exit codes, and an output that nobody reads any more.
+// Results of a command's action on a terminal: errors in words, exit codes, and output without a reader.
 
 import { printError } from '../../server/process/terminal.ts';
 import { EXIT_FAILED } from './exit-codes.ts';
 
-/** What went wrong, as a sentence for the user of the command. */
+/** A failure, as a sentence for the user of the command. */
 export class CommandError extends Error {
   readonly exitCode: number;
 
@@ -13,7 +13,7 @@ export class CommandError extends Error {
   }
 }
 
-/** Runs what a command does; prints what it throws, and sets the exit code. */
+/** Runs a command, prints its error and sets the exit code. */
 export function reported<A extends unknown[]>(action: (...args: A) => Promise<void>): (...args: A) => Promise<void> {
   return async (...args) => {
     try {
@@ -26,7 +26,7 @@ export function reported<A extends unknown[]>(action: (...args: A) => Promise<vo
   };
 }
 
-/** An action whose code is loaded when it runs, so that help and mistakes in flags wait for none of it. */
+/** An action whose code is loaded when it runs, so that help and errors in flags do not wait for it. */
 export function later<A extends unknown[]>(
   load: () => Promise<(...args: A) => Promise<void> | void>,
 ): (...args: A) => Promise<void> {
@@ -34,8 +34,8 @@ export function later<A extends unknown[]>(
 }
 
 /**
- * A reader may close the output (`aorta ul dump | head`): the command ends quietly. What it does for others it does before it
- * prints. On stderr, where progress is shown, nothing is lost.
+ * A reader may close the output (`aorta ul dump head`): the command ends quietly. Its effects come before its output. On
+ * stderr, where progress is shown, nothing is lost.
  */
 export function endWithReader(): void {
   const quietly = (then: () => void) => (error: NodeJS.ErrnoException) => {

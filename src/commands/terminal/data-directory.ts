@@ -1,12 +1,12 @@
-// The data directory where no flag names one: AORTA_DATA of the environment; else ./data; else, for commands beside a packaged service,
-// the one of its unit. One rule for all commands (docs/operating.md, command line).
+// The data directory without a flag: AORTA_DATA of the environment; else ./data; else, for commands beside a packaged service, the
+// directory of its unit. One rule for all commands (docs/operating.md, command line).
 
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type ConfigSource, spellAsFile } from '../../server/config/config-problem.ts';
 import { DEFAULT_DATA } from '../../server/config/defaults.ts';
 
-/** Of the Debian package, the unit and the images. */
+/** Directory of the Debian package, the unit and the images. */
 const SERVICE_DATA = '/var/lib/aorta';
 
 export function defaultData(): string {
@@ -19,7 +19,7 @@ export function withDataOption(command: Command): Command {
   return command.option('--data <dir>', 'data directory', defaultData());
 }
 
-/** For servers: below the file and the flags. */
+/** For servers: the file and the flags override it. */
 export function environmentSource(): ConfigSource {
   const named = process.env.AORTA_DATA;
   return {

@@ -1,11 +1,11 @@
-// What a person needs to know to register a first phone, in one line.
+// The facts for the registration of a first phone, in one line.
 
 import type { Config } from '../../server/config/config.ts';
 import { hostPort, isAnywhere, isLoopback } from '../../server/config/listener-text.ts';
 import { onlyLocal } from '../../server/config/served-domains.ts';
 import type { ListenAddress } from '../../transport/listener.ts';
 
-/** @param users there are, where clients authenticate */
+/** @param users number of users, where clients authenticate */
 export function firstPhone(config: Config, listen: readonly ListenAddress[], users: number): string {
   const address = listen[0];
   const { domains } = config.policy;

@@ -1,4 +1,4 @@
-// A whole terminal for a command: the alternate screen, keys as they are pressed, and the terminal as it was afterwards, however the
+// A whole terminal for a command: the alternate screen, keys as they are pressed, and the former terminal afterwards, however the
 // command ends.
 
 import { StringDecoder } from 'node:string_decoder';
@@ -9,7 +9,7 @@ const HOME = '\u001b[H';
 const REST_OF_LINE = '\u001b[K';
 const REST_OF_SCREEN = '\u001b[J';
 
-/** What an escape sequence of a key is called; other keys are their character. */
+/** Names of keys' escape sequences; other keys are their character. */
 const KEYS: Readonly<Record<string, string>> = {
   '\u001b[A': 'up',
   '\u001b[B': 'down',
@@ -31,12 +31,12 @@ const KEY = /\u001b(?:\[[0-9;]*[A-Za-z~])?|[\s\S]/gu;
 export interface FullScreen {
   readonly columns: number;
   readonly rows: number;
-  /** Shows these lines from the top; each fits, and so do all of them. */
+  /** Shows these lines from the top; each must fit, and so must all of them. */
   draw(lines: readonly string[]): void;
   leave(): void;
 }
 
-/** Undefined where stdin and stdout are no terminal. @param key gets each key @param resized is called when the size is another */
+/** Undefined where stdin and stdout are no terminal. @param key gets each key @param resized is called after a change of size */
 export function openFullScreen(key: (name: string) => void, resized: () => void): FullScreen | undefined {
   const { stdin, stdout } = process;
   if (!stdin.isTTY || !stdout.isTTY) return undefined;

@@ -1,4 +1,4 @@
-// What stands behind the help of a command: prose, and examples of the command's own, in 80 columns.
+// Text after the help of a command: prose, and the command's own examples, in 80 columns.
 
 import type { Command } from 'commander';
 
@@ -6,14 +6,14 @@ export const HELP_COLUMNS = 80;
 const TITLE = 'Examples:';
 
 /**
- * For `addHelpText`: prose and examples. An example is a line with two spaces before it, with explanations below it that have six. A
- * command of a group shows the examples that are its own.
+ * For `addHelpText`: prose and examples. An example is a line indented by two spaces, followed by explanations indented by six. A
+ * command of a group shows only its own examples.
  */
 export function examples(text: string): (context: { readonly command: Command }) => string {
   return ({ command }) => helpText(text, pathOf(command), command.commands.length > 0);
 }
 
-/** @param path of the command, without the program's name @param isGroup it has commands of its own */
+/** @param path of the command, without the program's name @param isGroup whether it has commands of its own */
 function helpText(text: string, path: string, isGroup: boolean): string {
   const [before, rest = ''] = text.split(`${TITLE}\n`);
   const [listed, ...after] = rest.split('\n\n');
@@ -33,7 +33,7 @@ function pathOf(command: Command): string {
   return names.join(' ');
 }
 
-/** Each with its explanation. */
+/** Examples, each with its explanation. */
 function entriesOf(listed: string): string[][] {
   const entries: string[][] = [];
   for (const line of listed.split('\n').filter((one) => one.trim() !== '')) {
@@ -52,7 +52,7 @@ function wordsOf(line: string): string[] {
   return filled(line.trim().split(/\s+/), '      ', '      ');
 }
 
-/** A command that is too long goes on behind a backslash, so that a shell takes both lines. */
+/** A command that is too long continues after a backslash, so that a shell reads both lines. */
 function commandLines(line: string): string[] {
   const lines = filled(line.trim().split(' '), '  ', '      ', HELP_COLUMNS - ' \\'.length);
   return lines.map((one, i) => (i < lines.length - 1 ? `${one} \\` : one));

@@ -1,16 +1,16 @@
-// A text file that a command reads: opened once, so that the command may change its user afterwards, and decoded, so that no
-// wrong character is taken for a right one.
+// A text file that a command reads: opened once, so that the command may change its user afterwards, and decoded strictly, so
+// that no wrong character passes for a right one.
 
 import { isUtf8 } from 'node:buffer';
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { nearest } from '../../server/config/nearest.ts';
 
-/** For "did you mean"; every name of the WHATWG Encoding Standard will do. */
+/** For "did you mean"; every name of the WHATWG Encoding Standard is accepted. */
 const ENCODINGS = ['utf-8', 'latin1', 'iso-8859-1', 'iso-8859-15', 'windows-1252', 'utf-16le', 'utf-16be'];
 const CHUNK_BYTES = 1 << 16;
 const LF = 0x0a;
 
-/** The file cannot be read as what it is said to be. The message names the line. */
+/** The file is not of its stated kind. The message names the line. */
 export class RowsError extends Error {
   override readonly name = 'RowsError';
 }
@@ -40,8 +40,8 @@ export class InputFile {
   }
 
   /**
-   * Looks through the file before anything of it is taken.
-   * @param encoding by default what a byte order mark says, else UTF-8
+   * Checks the whole file before any of it is used.
+   * @param encoding by default that of the byte order mark, else UTF-8
    * @throws RangeError where there is no such encoding; RowsError, with the line, where the file is not in UTF-8 and should be
    */
   async settle(encoding: string | undefined): Promise<void> {
@@ -69,7 +69,7 @@ export class InputFile {
     yield decoder.decode();
   }
 
-  /** How the file begins. */
+  /** The beginning of the file. */
   async head(length: number): Promise<string> {
     let head = '';
     for await (const piece of this.text(undefined, length)) head += piece;
@@ -93,7 +93,7 @@ export class InputFile {
     return mark[0] === 0xfe && mark[1] === 0xff ? 'utf-16be' : 'utf-8';
   }
 
-  /** Offset of the first byte that is not UTF-8; -1: there is none. */
+  /** Offset of the first byte that is not UTF-8; -1 without one. */
   private async firstBad(): Promise<number> {
     let rest = Buffer.alloc(0);
     let start = 0;
@@ -118,7 +118,7 @@ export class InputFile {
   }
 }
 
-/** Without a character at the end whose bytes are still to come. */
+/** Length without an incomplete character at the end. */
 function wholeLength(bytes: Buffer): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back];
@@ -129,7 +129,7 @@ function wholeLength(bytes: Buffer): number {
   return bytes.length;
 }
 
-/** Where the character begins with which the longest beginning that is UTF-8 is followed. */
+/** Offset of the character after the longest beginning that is UTF-8. */
 function badAt(bytes: Buffer): number {
   let [good, bad] = [0, bytes.length];
   while (bad - good > 1) {

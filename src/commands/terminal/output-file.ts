@@ -1,4 +1,4 @@
-// What a command writes into a file: bindings and HA1s are for its owner's eyes, and nothing that is there already is written over.
+// A command's output to a file: only its owner may read bindings and HA1s, and no existing file is overwritten.
 
 import { once } from 'node:events';
 import { closeSync, fsyncSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,8 +15,8 @@ export function withOutputOption(command: Command): Command {
 }
 
 /**
- * Lets `fill` write a new file, or to standard output where none is named. A file that cannot be finished goes away again. Throws a
- * CommandError where one is there already, or cannot be written.
+ * Lets `fill` write a new file, or to standard output where none is named. An unfinished file is removed. Throws a CommandError
+ * where the file exists, or cannot be written.
  */
 export async function writeOutput(
   file: string | undefined,
@@ -56,7 +56,7 @@ function createFile(file: string): number {
   }
 }
 
-/** Whoever has become the owner of the data directory meanwhile may not be allowed to. */
+/** Fails silently: the process may have become the owner of the data directory meanwhile, without the right to remove it. */
 function remove(file: string): void {
   try {
     rmSync(file);

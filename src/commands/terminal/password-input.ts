@@ -4,7 +4,7 @@
 import type { ReadStream } from 'node:tty';
 import { printError } from '../../server/process/terminal.ts';
 
-/** A password cannot be had. The message has the reason and the remedy. */
+/** There is no usable password. The message has the reason and the remedy. */
 export class PasswordError extends Error {
   override readonly name = 'PasswordError';
 }
@@ -40,7 +40,7 @@ async function firstLine(input: ReadStream): Promise<string> {
   return line;
 }
 
-/** Reads one line with the echo off. Ctrl-C gives up. */
+/** Reads one line with the echo off. Ctrl-C cancels. */
 function prompt(input: ReadStream, question: string): Promise<string> {
   input.setRawMode(true).setEncoding('utf8').resume(); // before the question: the user may type at once
   printError(question);

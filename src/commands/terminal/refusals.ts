@@ -1,14 +1,14 @@
-// Counters of refusals, as people are told them: a client that is only asked for credentials is refused nothing.
+// Counters of refusals for people: a challenge for credentials is no refusal.
 
 import { CHALLENGES } from '../../core/uas/reasons.ts';
 
 const PREFIX = 'refused_';
-/** Connections, which no reason of a response stands for. */
+/** Refused connections, which have no reason of a response. */
 const CONNECTIONS = 'refused_connections';
 
 export interface Refusals {
   readonly challenged: number;
-  /** By reason, the most frequent first; those that are above 0. */
+  /** By reason, the most frequent first; only those above 0. */
   readonly refused: readonly (readonly [reason: string, value: number])[];
 }
 

@@ -1,4 +1,4 @@
-// Durations on the command line, as the configuration has them.
+// Durations on the command line, in the configuration's notation.
 
 import { exampleOf, parseQuantity } from '../../server/config/quantities.ts';
 import { CommandError } from './command-action.ts';

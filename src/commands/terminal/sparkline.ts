@@ -2,7 +2,7 @@
 
 const BARS = '▁▂▃▄▅▆▇█';
 
-/** The newest `columns` values, the newest at the right, from none to the largest. A value that is not known is a space. */
+/** The newest `columns` values, the newest at the right, from none to the largest. An unknown value is a space. */
 export function sparkline(values: readonly (number | null)[], columns: number): string {
   const shown = values.slice(-columns);
   const most = shown.reduce<number>((max, value) => Math.max(max, value ?? 0), 0);

@@ -1,5 +1,5 @@
-// What `aorta serve` prints once it listens: three lines for a person at a terminal; elsewhere a line per address, which programs read,
-// and the line that starts with `ready`.
+// Output of `aorta serve` once it listens: three lines for a person at a terminal; elsewhere a line per address for programs, and the
+// line that starts with `ready`.
 
 import type { Config } from '../../server/config/config.ts';
 import { hostPort } from '../../server/config/listener-text.ts';
@@ -9,7 +9,7 @@ import type { Server } from '../../server/server-api.ts';
 import { COUNTER } from '../../shard/observe/counters.ts';
 import { firstPhone } from './first-phone.ts';
 
-/** @param terminal a person reads it */
+/** @param terminal whether a person reads it */
 export function startLines(config: Config, server: Server, terminal: boolean): string {
   const ready = `ready: ${firstPhone(config, server.listen, server.users)}`;
   const addresses = listening(server);
@@ -22,7 +22,7 @@ export function startLines(config: Config, server: Server, terminal: boolean): s
   return lines.map((line) => `${line}\n`).join('');
 }
 
-/** What stands for itself; all else is listened on. */
+/** Entries with names of their own; all others are listed as listeners. */
 const NAMED = ['lookups', 'admin'];
 
 function listening(server: Server): (readonly [name: string, where: string])[] {

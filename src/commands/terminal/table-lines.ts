@@ -1,4 +1,4 @@
-// The lines of a table that knows how many columns it may take, and how many each character takes.
+// The lines of a table within a number of columns, by the width of each character.
 
 import { escapeUnseen } from '../../sip/shown-text.ts';
 import { toWidth, widthOf, wordLines } from './text-width.ts';
@@ -7,13 +7,13 @@ const GAP = 2;
 /** A column of text is not cut below this. */
 const COLUMN_MIN = 8;
 
-/** What becomes of a table that is too wide. Columns are named by their heads. */
+/** Rules for a table that is too wide. Columns are named by their heads. */
 export interface TableRules {
-  /** Left out, the first at first. */
+  /** Columns to leave out, in this order. */
   readonly spare?: readonly string[];
-  /** Never cut: where they do not fit, each row is a block of lines. */
+  /** Columns that are never cut: where they do not fit, each row is a block of lines. */
   readonly whole?: readonly string[];
-  /** The last column goes on below, at words. */
+  /** Whether the last column continues below, wrapped at words. */
   readonly wraps?: boolean;
 }
 
@@ -23,7 +23,7 @@ export function tableLines(
   columns: number,
   { spare = [], whole = [], wraps = false }: TableRules = {},
 ): string[] {
-  const rows = cells.map((row) => row.map(escapeUnseen)); // no cell ends its line, or hides how long it is
+  const rows = cells.map((row) => row.map(escapeUnseen)); // no cell may break its line, or hide its width
   const kept = keptColumns(rows, columns, spare);
   const table = rows.map((row) => kept.map((column) => row[column] ?? ''));
   const right = table[0].map((_, column) => table.slice(1).every((row) => isNumber(row[column])));
@@ -46,7 +46,7 @@ function totalOf(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1));
 }
 
-/** Those that fit, or are not to spare. */
+/** Columns that fit, or must stay. */
 function keptColumns(rows: readonly (readonly string[])[], columns: number, spare: readonly string[]): number[] {
   const widths = widthsOf(rows);
   let kept = [...rows[0].keys()];
@@ -72,7 +72,7 @@ function rowLines(
   );
 }
 
-/** A line for each cell that has text, behind its head. */
+/** A line for each cell that has text, after its head. */
 function blocks([heads, ...rows]: readonly (readonly string[])[]): string[] {
   const width = Math.max(...heads.map(widthOf)) + GAP;
   return rows.flatMap((row, i) => [

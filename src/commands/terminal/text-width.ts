@@ -5,12 +5,12 @@ import stringWidth from 'string-width';
 const segmenter = new Intl.Segmenter();
 const PLAIN = /^[\x20-\x7e]*$/;
 
-/** Columns that it takes. */
+/** Width of the text in columns. */
 export function widthOf(text: string): number {
   return PLAIN.test(text) ? text.length : stringWidth(text);
 }
 
-/** At most so many columns of it; an ellipsis stands for the rest. */
+/** At most so many columns of the text; an ellipsis replaces the rest. */
 export function cut(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   if (columns <= 0) return '';
@@ -24,14 +24,14 @@ export function cut(text: string, columns: number): string {
   return `${kept}…`;
 }
 
-/** Exactly so many columns. */
+/** The text in exactly so many columns. */
 export function toWidth(text: string, columns: number, isRight = false): string {
   const shown = cut(text, columns);
   const space = ' '.repeat(Math.max(0, columns - widthOf(shown)));
   return isRight ? space + shown : shown + space;
 }
 
-/** Lines of at most so many columns, cut between words; a longer word stands whole. */
+/** Lines of at most so many columns, broken between words; a longer word stays whole. */
 export function wordLines(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';

@@ -1,4 +1,4 @@
-// `aorta top` on a terminal: looks at the server again and again, draws, and does what the keys ask for.
+// `aorta top` on a terminal: reads the server's state again and again, draws, and acts on keys.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AdminClient } from '../terminal/admin-client.ts';
@@ -56,7 +56,7 @@ export async function liveTop(client: AdminClient, ms: number): Promise<void> {
   }
 }
 
-/** Undefined: the user quits. */
+/** The state after a key; undefined: the user quits. */
 export function stateAfter(state: TopState, key: string): TopState | undefined {
   if (key === 'interrupt') return undefined;
   if (state.isTyping) return typed(state, key);
@@ -95,7 +95,7 @@ function typed(state: TopState, key: string): TopState {
   return [...key].length === 1 && key >= ' ' ? { ...state, filter: state.filter + key } : state;
 }
 
-/** The next column of the table that is alone, or of all of them. */
+/** The next column of the single table, or of all tables. */
 function nextSort({ alone, sortedBy }: TopState): ReadonlyMap<number, number> {
   const next = new Map(sortedBy);
   for (const [i, { columns, sorted }] of TOP_TABLES.entries())

@@ -1,4 +1,4 @@
-// What `aorta top` shows: two looks at a server and what lies between them, and the past that the server keeps.
+// Figures of `aorta top`: two samples of a server and their differences, and the past that the server keeps.
 
 import type { AdminClient } from '../terminal/admin-client.ts';
 import { refusalsIn } from '../terminal/refusals.ts';
@@ -34,7 +34,7 @@ export interface ShardFigures {
   readonly bindings: number;
   readonly perSecond: number;
   readonly busyPercent: number;
-  /** Part of it: waiting for the disk. */
+  /** Share of waits for the disk. */
   readonly diskPercent: number;
   readonly ringBytes: number;
 }
@@ -45,13 +45,13 @@ export interface Figures {
   readonly perSecond: Readonly<Record<string, number>>;
   readonly latencyMs: Readonly<Record<string, number | null>>;
   readonly shards: readonly ShardFigures[];
-  /** Per second, by reason, the most frequent first. */
+  /** Rates per second, by reason, the most frequent first. */
   readonly refusals: Readonly<Record<string, number>>;
-  /** Of the last seconds, whatever the interval. */
+  /** Senders of the last seconds, independent of the interval. */
   readonly topSenders: TopSenders;
 }
 
-/** By the second, oldest first. */
+/** Values by the second, oldest first. */
 export interface Past {
   readonly accepted: readonly number[];
   readonly refused: readonly number[];
@@ -72,7 +72,7 @@ const RATES = [
   'put_off_new',
 ];
 
-/** @param senders so many of each kind */
+/** @param senders how many of each kind to read */
 export async function look(client: AdminClient, senders: number): Promise<Sample> {
   const [status, counters, { items }, latency, topSenders] = await Promise.all([
     client.get<Sample['status']>('/v1/status'),
@@ -133,7 +133,7 @@ function countsOf({ rows, boundsSeconds }: Sample['latency']): number[] {
   return total;
 }
 
-/** Upper bound of the bucket that holds it, in ms; null without values. */
+/** Upper bound of the percentile's bucket, in ms; null without values. */
 function percentile(counts: readonly number[], bounds: readonly number[], part: number): number | null {
   const all = counts.reduce((sum, count) => sum + count, 0);
   if (all === 0) return null;

@@ -2,7 +2,7 @@
 
 import type { Figures, TopSender } from './top-figures.ts';
 
-/** A row: what is shown, and what it is sorted by. */
+/** A row: its texts, and its values for sorting. */
 export interface TopRow {
   readonly cells: readonly string[];
   readonly values: readonly (string | number)[];
@@ -11,7 +11,7 @@ export interface TopRow {
 export interface TopTable {
   readonly name: string;
   readonly columns: readonly string[];
-  /** The column that it is sorted by at first; numbers from the largest on, texts from A on. */
+  /** The column that sorts it at first; numbers from the largest on, texts from A on. */
   readonly sorted: number;
   rows(figures: Figures): TopRow[];
 }
@@ -55,7 +55,7 @@ export const TOP_TABLES: readonly TopTable[] = [
   },
 ];
 
-/** Rows that have the filter's text, in order. */
+/** Rows that contain the filter's text, in order. */
 export function orderedRows(
   { sorted }: TopTable,
   rows: readonly TopRow[],
@@ -74,7 +74,7 @@ function compare(a: string | number, b: string | number): number {
   return String(a) < String(b) ? -1 : 1;
 }
 
-/** A rate of a few a minute is not nothing. */
+/** Keeps a decimal below 10: a rate of a few a minute must not show as 0. */
 export function figure(value: number): string {
   const tenths = Math.round(value * 10) / 10;
   return tenths < 10 ? String(tenths) : Math.round(value).toLocaleString('en-US');

@@ -1,4 +1,5 @@
-// What `aorta top` draws on a terminal of so many columns and rows: a head, the last minutes as bars, and tables. Pure.
+// The picture of `aorta top` on a terminal of so many columns and rows: a head, the last minutes as bars, and tables.
+// Pure.
 
 import { escapeUnseen } from '../../sip/shown-text.ts';
 import type { Paint } from '../terminal/colours.ts';
@@ -10,15 +11,15 @@ import { TOP_KEYS } from './top-keys.ts';
 import { figure, orderedRows, TOP_TABLES, type TopTable } from './top-tables.ts';
 
 export interface TopState {
-  /** Index of the table that is alone; undefined: all of them. */
+  /** Index of the single table; undefined: all of them. */
   readonly alone: number | undefined;
-  /** Column that the table is sorted by, by its index; absent: as at first. */
+  /** Index of the column that sorts a table, by the table's index; absent: the initial one. */
   readonly sortedBy: ReadonlyMap<number, number>;
   readonly filter: string;
-  /** While the filter is being typed. */
+  /** Whether the filter is being typed. */
   readonly isTyping: boolean;
   readonly help: boolean;
-  /** Rows that the table which is alone has been scrolled by. */
+  /** Scrolled rows of the single table. */
   readonly scrolled: number;
 }
 
@@ -111,9 +112,9 @@ function oneTable(
 }
 
 interface Painted {
-  /** With colours. */
+  /** Text with colours. */
   readonly text: string;
-  /** Without. */
+  /** Text without colours. */
   readonly plain: string;
 }
 

@@ -11,7 +11,7 @@ import { PcapFile } from './pcap-file.ts';
 
 const KEPT = 5000;
 const PAGE_LINES = 10;
-/** A busy phone is not drawn more often. */
+/** Shortest time between two drawings for a busy phone. */
 const DRAW_MS = 100;
 
 export interface FollowOptions extends AdminOptions {

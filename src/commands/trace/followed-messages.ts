@@ -1,4 +1,4 @@
-// Messages of a phone as the server tells them while they pass, and what a ladder shows of each.
+// A phone's messages as they pass, from the server, and the label of each on a ladder.
 
 import type { AdminClient } from '../terminal/admin-client.ts';
 
@@ -17,7 +17,7 @@ export interface FollowedMessage {
   readonly bytes: Buffer;
 }
 
-/** Ends with the connection. @param missed is told how many could not be sent in time */
+/** Ends with the connection. @param missed is told how many messages could not be sent in time */
 export async function* followMessages(
   client: AdminClient,
   name: string,
@@ -41,7 +41,7 @@ export function timeText(at: number): string {
   return `${date.toTimeString().slice(0, 8)}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
 
-/** Method with CSeq and what is special about it, or status and phrase. */
+/** Method with CSeq and its special features, or status and phrase. */
 export function labelOf({ bytes }: FollowedMessage): string {
   const text = bytes.toString('utf8');
   const first = text.slice(0, Math.max(0, text.search(/\r?\n/)));

@@ -1,4 +1,4 @@
-// Messages as a ladder, as sngrep draws it: a line for each, an arrow between the peer and Aorta. Pure.
+// Messages as a ladder, in the style of sngrep: a line for each, an arrow between the peer and Aorta. Pure.
 
 import { escapeUnseen } from '../../sip/shown-text.ts';
 import type { Paint, Style } from '../terminal/colours.ts';
@@ -6,18 +6,18 @@ import { cut, toWidth, widthOf } from '../terminal/text-width.ts';
 import { endpointText, type FollowedMessage, labelOf, timeText } from './followed-messages.ts';
 
 const TIME_COLUMNS = 14;
-/** Of one peer; more peers than fit share the last rung. */
+/** Width of one peer; more peers than fit share the last rung. */
 const RUNG_COLUMNS = 26;
-/** Of a message beside the ladder, where the terminal is wide enough. */
+/** Least width of a message beside the ladder, where the terminal is wide enough. */
 const MESSAGE_COLUMNS_MIN = 50;
 const SPLIT_COLUMNS = 120;
 
 export interface LadderState {
-  /** Index of the message that is chosen; undefined: always the newest. */
+  /** Index of the selected message; undefined: always the newest. */
   readonly chosen: number | undefined;
-  /** The message alone. */
+  /** Whether only the message is shown. */
   readonly isOpen: boolean;
-  /** Lines that the message has been scrolled by. */
+  /** Scrolled lines of the message. */
   readonly scrolled: number;
 }
 
@@ -56,7 +56,7 @@ export function drawLadder(
   return [head, ...shown, foot].slice(0, rows);
 }
 
-/** The message as text, a line for each of its own; what is too long goes on below. */
+/** The message as text, with its own lines; lines that are too long continue below. */
 export function messageLines(
   { at, transport, isReceived, peer, local, bytes }: FollowedMessage,
   columns: number,

@@ -1,5 +1,5 @@
-// Followed messages as a capture file that Wireshark and others read: classic pcap, each message as a UDP datagram of its addresses and
-// ports. Streams are no exception: what is on their wire is TLS, or pieces that no message begins in.
+// Followed messages as a capture file for Wireshark and others: classic pcap, each message as a UDP datagram of its addresses and
+// ports. This includes messages of streams, whose packets have TLS, or pieces that do not begin with a message.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
@@ -19,7 +19,7 @@ const PAYLOAD_MAX = 0xffff - 40 - UDP_HEADER_BYTES;
 export class PcapFile {
   private readonly fd: number;
 
-  /** Throws the system's error; a file that is there is no longer what it was. */
+  /** Throws the system's error; an existing file is overwritten. */
   constructor(path: string) {
     this.fd = openSync(path, 'w', 0o600);
     const head = Buffer.alloc(24);
@@ -56,7 +56,7 @@ function packetOf({ isReceived, peer, local, bytes }: FollowedMessage): Buffer {
   const isV6 = isIPv6(peer.address);
   const addresses = Buffer.concat([addressOf(from, isV6), addressOf(to, isV6)]);
   const length = UDP_HEADER_BYTES + payload.length;
-  // UDP over IPv6 has a checksum always (RFC 8200 §8.1); over IPv4 zero is none.
+  // UDP over IPv6 always has a checksum (RFC 8200 §8.1); over IPv4 zero means none.
   if (isV6) udp.writeUInt16BE(checksum(Buffer.concat([addresses, pseudo(length), udp, payload])) || 0xffff, 6);
   return Buffer.concat([isV6 ? ipv6(length, addresses) : ipv4(length, addresses), udp, payload]);
 }

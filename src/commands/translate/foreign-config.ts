@@ -1,12 +1,12 @@
-// The settings in a kamailio.cfg or an opensips.cfg: parameters of the core and of modules, with the lines they stand in. Definitions
-// are followed, routes are left alone.
+// The settings in a kamailio.cfg or an opensips.cfg: parameters of the core and of modules, with their lines. Definitions are
+// applied, routes are ignored.
 
 export interface ForeignSetting {
-  /** From 1. */
+  /** Number of the line, from 1. */
   readonly line: number;
   /** The file of the line, where it is not the main one. */
   readonly file?: string;
-  /** A domain that alone it is for. */
+  /** The only domain that it applies to. */
   readonly domain?: string;
   /** `module.parameter`, or the name of a parameter of the core. */
   readonly name: string;
@@ -15,9 +15,9 @@ export interface ForeignSetting {
 
 export interface ForeignConfig {
   readonly settings: readonly ForeignSetting[];
-  /** Modules that it loads, without `.so`. */
+  /** Loaded modules, without `.so`. */
   readonly modules: readonly string[];
-  /** Files that it includes, which are not read. */
+  /** Included files, which are not read. */
   readonly includes: readonly { readonly line: number; readonly file: string }[];
 }
 
@@ -42,7 +42,7 @@ export function readForeignConfig(text: string): ForeignConfig {
   for (const [n, line] of lines.entries()) {
     const [, name, value, rest] = (depth === 0 && CORE.exec(line)) || [];
     if (name !== undefined) {
-      const more = /^['"]/.test(value) ? '' : rest.replace(/;\s*$/, ''); // "advertise …" behind an address
+      const more = /^['"]/.test(value) ? '' : rest.replace(/;\s*$/, ''); // "advertise …" after an address
       settings.push({ line: n + 1, name, value: unquoted(value) + more });
     }
     const [, file] = /^\s*(?:include_file|import_file)\s+["']([^"']+)/.exec(line) ?? [];
@@ -55,13 +55,13 @@ export function readForeignConfig(text: string): ForeignConfig {
   return { settings: settings.sort((a, b) => a.line - b.line), modules, includes };
 }
 
-/** Comments become blanks; directives, which begin like one, stay. */
+/** Replaces comments by blanks; directives, which begin like one, stay. */
 function withoutComments(text: string): string {
   const pattern = new RegExp(String.raw`${STRING}|/\*[\s\S]*?\*/|//[^\n]*|#(?!!)[^\n]*`, 'g');
   return text.replace(pattern, (found) => (/^["']/.test(found) ? found : found.replace(/[^\n]/g, ' ')));
 }
 
-/** Lines that count, with the values of what is defined; the others are empty. */
+/** Lines in force, with the values of definitions; the others are empty. */
 function withDefinitions(lines: readonly string[]): string[] {
   const defined = new Map<string, string>();
   const live: boolean[] = [];
@@ -82,12 +82,12 @@ function define(directive: string, rest: string, defined: Map<string, string>): 
   const [, name, value = ''] = /^(\w+)\s*(.*)$/.exec(rest) ?? [];
   if (['define', 'trydef', 'redefine'].includes(directive) && name !== undefined) defined.set(name, value.trim());
   if (directive !== 'substdef' && directive !== 'substdefs' && directive !== 'subst') return;
-  const text = unquoted(rest.trim()); // !NAME!value!g with any mark
+  const text = unquoted(rest.trim()); // !NAME!value!g with any delimiter
   const [, key, substitute] = text.split(text[0] ?? '!');
   if (key !== undefined && substitute !== undefined) defined.set(key, substitute);
 }
 
-/** Whole words, inside of strings as well. */
+/** Replaces whole words, inside of strings as well. */
 function substituted(line: string, defined: ReadonlyMap<string, string>): string {
   return line.replace(/\b[A-Za-z_]\w*\b/g, (word) => {
     const value = defined.get(word);

@@ -1,5 +1,5 @@
-// What parameters of Kamailio and OpenSIPS are here: a key of the configuration file with its value, or why there is none. One row a
-// parameter; docs/migration.md has them as a table, and a test holds it to them.
+// Equivalents of Kamailio's and OpenSIPS's parameters: a key of the configuration file with its value, or the reason why there is
+// none. One row per parameter; docs/migration.md has them as a table, and a test compares both.
 
 import { REGISTRAR, USRLOC } from './location-parameters.ts';
 import type { ForeignParameter } from './parameter.ts';

@@ -1,4 +1,4 @@
-// Parameters of registrar and usrloc, and of what keeps contacts alive.
+// Parameters of registrar and usrloc, and of the modules that keep contacts alive.
 
 import { amount, choice, type ForeignParameter, number } from './parameter.ts';
 

@@ -1,14 +1,14 @@
-// A parameter of another registrar, and how its values are turned into values of keys here.
+// A parameter of another registrar, and the translation of its values.
 
 /** Keys of Aorta's file, dotted, with their values. */
 export type Settings = Readonly<Record<string, unknown>>;
 
 export interface ForeignParameter {
-  /** `module.parameter`, or a parameter of the core by its name alone; all of them mean the same. */
+  /** `module.parameter`, or the name of a parameter of the core; all of them have the same meaning. */
   readonly names: readonly string[];
-  /** The key that stands for it; undefined where nothing has to be set. */
+  /** The equivalent key; undefined where no key has to be set. */
   readonly key?: string;
-  /** What is set for a value; undefined where the value makes no sense or needs nothing. */
+  /** Settings for a value; undefined where the value is invalid or needs none. */
   readonly set?: (value: string) => Settings | undefined;
   /** One plain sentence. */
   readonly says: string;
@@ -18,7 +18,7 @@ export function number(text: string): number | undefined {
   return /^-?[0-9]+$/.test(text.trim()) ? Number(text) : undefined;
 }
 
-/** A number within the bounds of its key. @param none what 0 stands for there, where it means "no limit" */
+/** A number within the bounds of its key. @param none Aorta's value for 0, where that means "no limit" */
 export function amount(key: string, min: number, max: number, none?: number) {
   return (text: string): Settings | undefined => {
     const value = number(text);
@@ -27,7 +27,7 @@ export function amount(key: string, min: number, max: number, none?: number) {
   };
 }
 
-/** One value for each of the other's; others are none. */
+/** One value for each of the other's values; unknown ones have none. */
 export function choice(key: string, values: Readonly<Record<string, unknown>>) {
   return (text: string): Settings | undefined => {
     const value = values[text.trim().toLowerCase()];
@@ -35,7 +35,7 @@ export function choice(key: string, values: Readonly<Record<string, unknown>>) {
   };
 }
 
-/** A file; OpenSIPS has the name of a domain in brackets before it. */
+/** A file; OpenSIPS writes the name of a domain in brackets before it. */
 export function file(key: string) {
   return (text: string): Settings => ({ [key]: text.replace(/^\[[^\]]*\]/, '') });
 }

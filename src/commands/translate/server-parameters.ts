@@ -176,7 +176,7 @@ function listener(text: string): Settings | undefined {
   };
 }
 
-/** Levels of others, which log events where Aorta has `info`. */
+/** Other registrars' levels; they log events where Aorta has `info`. */
 function logLevel(warnings: number, debugging: number) {
   return (text: string): Settings | undefined => {
     const level = number(text);
@@ -186,7 +186,7 @@ function logLevel(warnings: number, debugging: number) {
   };
 }
 
-/** The database without its password, which a configuration file should not have. */
+/** The database without its password, which should not be in a configuration file. */
 function sqlUrl(text: string): Settings | undefined {
   const [, scheme, user, password, place] =
     /^(mysql|postgres(?:ql)?):\/\/(?:([^:@/]+)(?::([^@]*))?@)?(.+)$/.exec(text) ?? [];

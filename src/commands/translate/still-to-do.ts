@@ -1,13 +1,13 @@
-// The part of a translated configuration that nobody but its operator can write: domains, addresses, certificates, users.
+// The part of a translated configuration that only its operator can write: domains, addresses, certificates, users.
 
 import type { ForeignConfig } from './foreign-config.ts';
 import { SQL_PASSWORD_FILE } from './server-parameters.ts';
 import type { Tree } from './tree.ts';
 
-/** Stands where a domain has to be written; `aorta check` refuses it. */
+/** Placeholder for a domain; `aorta check` refuses it. */
 const FILL_IN = 'FILL-IN';
 
-/** Fills the gaps that would else be filled by defaults for a first try, and says what is left to do. */
+/** Fills gaps that would get defaults for a first try otherwise, and returns the remaining tasks. */
 export function stillToDo(config: ForeignConfig, values: Tree): string[] {
   const named = config.settings.some(({ name }) => name === 'listen' || name === 'socket');
   const todo = [domains(values), listen(config, values, named), ...tls(values), users(config, values)];

@@ -1,5 +1,5 @@
-// Kamailio's tls.cfg: a part a profile, `[server:default]` or `[server:ADDRESS:PORT]`, with the certificate of a domain where the part has
-// a `server_name`.
+// Kamailio's tls.cfg: a part per profile, `[server:default]` or `[server:ADDRESS:PORT]`, with the certificate of a domain where the part
+// has a `server_name`.
 
 import type { ForeignSetting } from './foreign-config.ts';
 
@@ -28,6 +28,6 @@ export function readTlsProfiles(file: string, text: string): ForeignSetting[] {
     });
 }
 
-/** The file calls it otherwise than `modparam`. */
+/** Names in the file that differ from `modparam`. */
 const NAMES = new Map([['method', 'tls_method']]);
 const FILES = new Set(['certificate', 'private_key']);

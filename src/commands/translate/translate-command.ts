@@ -1,4 +1,4 @@
-// `aorta translate`: the verb and its help. What it does is translation.ts.
+// `aorta translate`: the verb and its help. translation.ts runs it.
 
 import type { Command } from 'commander';
 import { later, reported } from '../terminal/command-action.ts';

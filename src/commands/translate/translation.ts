@@ -1,4 +1,5 @@
-// `aorta translate`: a configuration of Kamailio or OpenSIPS as one of Aorta, with the reason for all that has no place in it.
+// `aorta translate`: a configuration of Kamailio or OpenSIPS as one of Aorta, with the reasons for all untranslated
+// parameters.
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -15,10 +16,10 @@ import { put, type Tree } from './tree.ts';
 const BY_NAME = new Map<string, ForeignParameter>(
   FOREIGN_PARAMETERS.flatMap((parameter) => parameter.names.map((name) => [name, parameter] as const)),
 );
-/** Modules whose parameters are named where they are not known; those of all others are a proxy's. */
+/** Modules whose unknown parameters are named; those of all other modules are a proxy's. */
 const MODULES = new Set([...BY_NAME.keys()].filter((name) => name.includes('.')).map((name) => name.split('.')[0]));
 
-/** Columns of comments. */
+/** Width of comments in columns. */
 const WIDTH = 100;
 
 export async function translate(name: string): Promise<void> {
@@ -34,7 +35,7 @@ function read(name: string): string {
   }
 }
 
-/** Kamailio's certificates stand in a file of their own. */
+/** Kamailio's certificates are in a file of their own. */
 function withTlsProfiles(name: string, config: ForeignConfig): ForeignConfig {
   const file = config.settings.findLast((setting) => setting.name === 'tls.config')?.value;
   if (file === undefined) return config;
@@ -78,7 +79,7 @@ export function translation(name: string, config: ForeignConfig, stringify: (val
   ].join('\n');
 }
 
-/** Sets what the parameter stands for; returns what is to be said of it. */
+/** Sets the keys for the parameter; returns a note about it. */
 function taken(setting: ForeignSetting, { key, set, says }: ForeignParameter, values: Tree): string {
   const { name, value, domain } = setting;
   const settings = set?.(value);
@@ -90,7 +91,7 @@ function taken(setting: ForeignSetting, { key, set, says }: ForeignParameter, va
   return `${placeOf(setting)}: ${name}${key === undefined ? '' : ` (${key})`}: ${says}`;
 }
 
-/** `tls.cert` of a domain is `tls.domains.DOMAIN.cert`. */
+/** Path of `tls.cert`: for a domain it is `tls.domains.DOMAIN.cert`. */
 function pathOf(path: string, domain: string | undefined): string[] {
   const [section, ...rest] = path.split('.');
   return domain === undefined ? [section, ...rest] : [section, 'domains', domain, ...rest];

@@ -7,7 +7,7 @@ import { secondsOf } from '../terminal/seconds.ts';
 import { tableColumns, textTable } from '../terminal/text-table.ts';
 import { write } from './write.ts';
 
-/** Never cut: when, what and where. */
+/** Columns for time, change and contact are never cut. */
 const CHANGE_RULES = {
   spare: ['call-id, cseq', 'user agent', 'from', 'by'],
   whole: ['at', 'change', 'aor', 'contact'],
@@ -66,7 +66,7 @@ function noChanges(aor: string | undefined, { since }: HistoryOptions): string {
   return `no changes${whose} known${when}\n`;
 }
 
-/** Local time: of today without the date. */
+/** Local time, without the date for today. */
 function shortTime(at: number): string {
   const date = new Date(at);
   const day = (one: Date) =>
@@ -75,7 +75,7 @@ function shortTime(at: number): string {
   return day(date) === day(new Date()) ? time : `${day(date)} ${time}`;
 }
 
-/** Epoch ms of a time, or of so long ago. */
+/** Epoch ms of a time, or of a duration ago. */
 function momentOf(flag: string, text: string): number {
   const at = /^\d+[smhd]$/.test(text) ? Date.now() - 1000 * secondsOf(flag, text) : Date.parse(text);
   if (Number.isNaN(at))

@@ -1,4 +1,4 @@
-// `aorta ul stats`: how many bindings there are, and what happened to requests since the start.
+// `aorta ul stats`: the number of bindings, and the results of requests since the start.
 
 import { AdminClient, type AdminOptions } from '../terminal/admin-client.ts';
 import { textTable } from '../terminal/text-table.ts';

@@ -1,5 +1,5 @@
 // `aorta ul …`: bindings of a running server, with the verbs that operators know from Kamailio (kamcmd ul.*) and OpenSIPS
-// (usrloc:*). What is done to bindings is the admin API's.
+// (usrloc:*). The admin API does the work.
 
 import type { Command } from 'commander';
 import type { Binding } from '../../core/binding/binding-view.ts';
@@ -45,7 +45,7 @@ interface DumpOptions extends AdminOptions {
   readonly asleep?: boolean;
 }
 
-/** Other names of the verbs, as they stand behind "ul.", "ul_" or "usrloc:". */
+/** Other names of the verbs, in their form after "ul.", "ul_" or "usrloc:". */
 const ALIASES: Readonly<Record<string, string>> = {
   'show-contact': 'lookup',
   show: 'lookup',
@@ -57,10 +57,10 @@ const ALIASES: Readonly<Record<string, string>> = {
   'cluster-sync': 'flush',
 };
 
-/** Verbs of which no word behind them is an address-of-record. */
+/** Verbs that take no address-of-record. */
 const NO_AOR = ['dump', 'flush', 'stats'];
 
-/** `ul.dump`, `ul_show_contact`, `usrloc:rm` as words of this command; without the table's name, of which there is one. */
+/** `ul.dump`, `ul_show_contact`, `usrloc:rm` as words of this command, without the table's name: there is only one table. */
 export function translateSpelling(words: readonly string[]): readonly string[] {
   const dotted = /^(?:ul|usrloc)[._:](.+)$/.exec(words[0] ?? '');
   if (dotted === null && words[0] !== 'ul') return words;
@@ -131,7 +131,7 @@ async function lookup(aor: string, options: AdminOptions): Promise<void> {
   await write(options.json ? `${JSON.stringify(found)}\n` : await table(found, tableColumns(options)));
 }
 
-/** What was asked for is never cut: where it does not fit, each binding is a block of lines. */
+/** Columns in question are never cut: where they do not fit, each binding is a block of lines. */
 const CONTACT_RULES = {
   spare: ['call-id, cseq', 'user agent', 'path', 'q'],
   whole: ['contact', 'expires', 'from'],
@@ -163,7 +163,7 @@ async function add(
     await write(options.json ? `${JSON.stringify(found)}\n` : await table(found, tableColumns(options)));
 }
 
-/** The sixth word of kamcmd's ul.add; OpenSIPS has flags there. Flags are theirs and say nothing here. */
+/** The sixth word of kamcmd's ul.add; OpenSIPS has flags there. Foreign flags have no effect here. */
 function pathOf(path: string | undefined, flags: readonly string[]): readonly string[] {
   const isFlags = (word: string): boolean => /^(\d+|\.|)$/.test(word);
   const strange = flags.find((word) => !isFlags(word));
@@ -186,13 +186,13 @@ async function removeContact(aor: string, contact: string, options: AdminOptions
 }
 
 async function flush(options: AdminOptions): Promise<void> {
-  await new AdminClient(options).get('/v1/status'); // there is a server that it is true of
+  await new AdminClient(options).get('/v1/status'); // checks that a server runs, of which this is true
   await write(
     options.json ? '{"flushed":true}\n' : 'nothing to flush: every binding is in the store before its 200 OK leaves\n',
   );
 }
 
-/** As kamcmd has it: an AOR, then its contacts, so that a dump of any size needs no column widths. */
+/** As in kamcmd: an AOR, then its contacts, so that a dump of any size needs no column widths. */
 async function plain({ aor, contacts }: AorBindings, isBrief: boolean, columns: number): Promise<string> {
   if (isBrief) return `${aor}\n${contacts.map(({ uri }) => `  ${uri}\n`).join('')}`;
   const lines = contacts.map(

@@ -1,10 +1,10 @@
-// The numbers of abuse control, each with its reason: what a source or an account may cost before it is looked at no more.
+// The numbers of abuse control, each with its reason: the cost that a source or an account may cause before it is refused.
 // Plain data; the arithmetic is abuse.ts, the argument docs/decisions/0030-abuse.md.
 
 export interface AbusePolicy {
-  /** Off: nothing is counted and nobody refused. */
+  /** Off: no message is counted or refused. */
   readonly enabled: boolean;
-  /** Prefixes (CIDR) that are never limited: proxies and session border controllers, behind which everybody stands. */
+  /** Prefixes (CIDR) that are never limited: proxies and session border controllers, which send for many clients. */
   readonly unlimited: readonly string[];
   /** Bits of an IPv4 address that make a source. */
   readonly ipv4PrefixBits: number;
@@ -20,11 +20,11 @@ export interface AbusePolicy {
   /** Failures forgiven per second. */
   readonly failuresPerS: number;
   readonly failedCredentialsCost: number;
-  /** A 403 or 404: a wrong domain, somebody else's AOR. */
+  /** A 403 or 404: a wrong domain, another user's AOR. */
   readonly refusedCost: number;
-  /** A 400: more often a poor phone than an attack. */
+  /** A 400: more often a faulty phone than an attack. */
   readonly malformedCost: number;
-  /** Challenges (401s nobody has answered yet) a source may have at once. */
+  /** Challenges (unanswered 401s) a source may have at once. */
   readonly challengesMax: number;
   /** Challenges forgiven per second. */
   readonly challengesPerS: number;
@@ -46,10 +46,10 @@ export interface AbusePolicy {
   /** Failures such a flow may have before only its prefix counts. */
   readonly flowFailuresMax: number;
   readonly flowFailuresPerS: number;
-  /** What an unanswered challenge counts for a known flow, as a part of a failure. */
+  /** Cost of an unanswered challenge for a known flow, as a part of a failure. */
   readonly flowChallengeCost: number;
 
-  /** Wrong passwords an account may draw before strangers' attempts are looked at only now and then. */
+  /** Wrong passwords an account may draw before most of strangers' attempts are refused unchecked. */
   readonly aorFailuresMax: number;
   /** How many attempts per second strangers then share. */
   readonly aorFailuresPerS: number;
@@ -65,7 +65,7 @@ export interface AbusePolicy {
 
   /** Seconds between two log lines about one source or account. */
   readonly reportEveryS: number;
-  /** Log lines of that kind per second and shard, whatever the number of sources. */
+  /** Log lines of that kind per second and shard, for all sources together. */
   readonly reportsPerS: number;
 
   /** User-Agent values whose beginning, in any case, marks a scanner; its messages are dropped unread. */
@@ -74,41 +74,41 @@ export interface AbusePolicy {
 
 export const DEFAULT_ABUSE_POLICY: AbusePolicy = {
   enabled: true,
-  // Loopback addresses never come from a wire: what sends from there is a proxy of this machine, or its administrator.
+  // Loopback addresses never come from a wire: their sender is a proxy of this machine, or its administrator.
   unlimited: ['127.0.0.0/8', '::1/128'],
   ipv4PrefixBits: 32,
   ipv6PrefixBits: 64, // RFC 4291: the holder of one address of a /64 has them all
-  ipv6AggregateBits: 48, // RFC 6177: what a site may hold
+  ipv6AggregateBits: 48, // RFC 6177: the prefix of one site
   aggregateFactor: 16, // a site of 16 networks, each at its limit
   failuresMax: 30, // a scanner's first second; three phones with a wrong password at ten tries each
   failuresPerS: 0.2, // three phones with a wrong password trying twice a minute cost half of it
   failedCredentialsCost: 1,
   refusedCost: 1,
-  malformedCost: 0.25, // 120 at once; one phone that never gets it right, each 30 s, never matters
+  malformedCost: 0.25, // 120 at once; one phone that is always malformed, each 30 s, never matters
   challengesMax: 4000, // 500 phones with two lines each and three retransmissions, before the first of them succeeds
   challengesPerS: 50, // below a percent of a core; 1,000 phones that send OPTIONS every 20 s
-  failuresRefund: 0.5, // nobody with an account may buy a guess with one REGISTER
+  failuresRefund: 0.5, // no user may buy a guess with one REGISTER
   challengesRefund: 2,
   failuresStanding: 100,
   challengesStanding: 1000,
-  standingFactorMax: 21, // 630 failures, 84,000 challenges: the largest office of all still meets a limit
+  standingFactorMax: 21, // 630 failures, 84,000 challenges: even the largest office has a limit
   knownFlowS: 7500, // the longest interval granted (7,200 s) and a late refresh
   flowFailuresMax: 10,
   flowFailuresPerS: 0.5, // a flood over all 65,536 ports of an address must exceed 32,000 a second to hurt a flow
   flowChallengeCost: 0.05,
   aorFailuresMax: 20,
-  aorFailuresPerS: 0.2, // 17,280 guesses a day, however many machines guess
+  aorFailuresPerS: 0.2, // 17,280 guesses a day, for any number of guessing machines
   aorRefund: 2,
   sourcesMax: 1 << 16,
   flowsMax: 1 << 17,
   aorsMax: 1 << 15,
   reportEveryS: 300,
   reportsPerS: 10,
-  // Tools that name themselves and that nobody registers with. sipcli, sipsak and VaxSIPUserAgent have honest users.
+  // Tools that name themselves and that no phone uses to register. sipcli, sipsak and VaxSIPUserAgent have honest users.
   scannerAgents: ['friendly-scanner', 'sipvicious', 'sundayddr', 'sip-scan', 'sipptk', 'iWar'],
 };
 
-/** The policy with its sizes and divisors inside what the tables can do, whatever a configuration let through. */
+/** The policy with its sizes and divisors within the limits of the tables, for any configuration. */
 export function boundedAbusePolicy(policy: AbusePolicy): AbusePolicy {
   return {
     ...policy,

@@ -1,5 +1,5 @@
-// Abuse control: whether a message is looked at at all, by what its source has cost and how often it succeeded. Budgets per
-// source prefix and per account; success refunds; a known flow passes although its prefix is refused. Decides, answers nothing.
+// Abuse control: whether a message is read at all, by the costs and successes of its source. Budgets per source prefix and per
+// account; a success refunds; a known flow passes although its prefix is refused. It decides and writes no answer.
 // @hot
 
 import { ipText } from '../../sip/ip.ts';
@@ -14,29 +14,29 @@ import { NOBODY, SourceScores } from './source-scores.ts';
 import { Ticks } from './tick.ts';
 import { TrustedSources } from './trusted-sources.ts';
 
-/** What a request came to. An answer without proof: a 401 to a request without credentials or with stale ones, or a 200 to OPTIONS. */
+/** Kinds of results. An answer without proof: a 401 to a request without credentials or with stale ones, or a 200 to OPTIONS. */
 export const CHALLENGED = 0;
 /** Credentials that were wrong. */
 export const FAILED_CREDENTIALS = 1;
-/** 403, 404: not allowed, not served here. */
+/** 403, 404: not allowed, not served. */
 export const REFUSED = 2;
-/** 400, 505: not SIP as it should be. */
+/** 400, 505: malformed SIP. */
 export const MALFORMED = 3;
-/** Right credentials: the one outcome that nobody can bring about in another's name. */
+/** Right credentials: the one result that no other client can cause in a source's name. */
 export const SUCCESS = 4;
 
 /** Log fields of a refused source. */
 export interface RefusalReport {
   /** The address that sent the message. */
   readonly source: string;
-  /** What is refused: "192.0.2.1/32", "2001:db8::/64". */
+  /** The refused prefix: "192.0.2.1/32", "2001:db8::/64". */
   readonly prefix: string;
   readonly reason: RefusalReason;
-  /** Recent successes from the prefix: where there are any, an address may be a victim's. */
+  /** Recent successes from the prefix: above 0, its address may be a victim's. */
   readonly successes: number;
 }
 
-/** Log fields of an account whose credentials are put off. */
+/** Log fields of an account whose credentials are not checked for now. */
 export interface LimitedReport {
   readonly source: string;
   /** user@realm, where there is such a user. */
@@ -44,9 +44,9 @@ export interface LimitedReport {
 }
 
 export class Abuse {
-  /** After `admit`: nobody has succeeded from this source lately, so that it is worth a second look. */
+  /** After `accepts`: this source has had no recent success, so its messages are worth a second look. */
   stranger = false;
-  /** After `accepts` or `aorAllowed` gave false: a log line is due, and `report` or `reportAccount` makes it. */
+  /** After `accepts` or `aorAllowed` returned false: a log line is due, and `report` or `reportAccount` makes it. */
   reportDue = false;
   private policy: AbusePolicy;
   private unlimited: TrustedSources;
@@ -56,9 +56,9 @@ export class Abuse {
   private readonly flows: KnownFlows;
   private readonly accounts: KnownAccounts;
   private readonly guessed: GuessedAors;
-  /** What each kind costs. */
+  /** Cost by kind. */
   private costs: Float32Array;
-  // The source of the row taken last, so that its address is hashed once per message.
+  // The source of the last row, so that its address is hashed once per message.
   private foundRow = NOBODY;
   private sourceA = 0;
   private sourceB = 0;
@@ -86,7 +86,7 @@ export class Abuse {
     this.parties = new LimitedParties({ sources: this.sources, guessed: this.guessed, hash: this.hash }, policy);
   }
 
-  /** Other limits; what the tables know stays, and so does their size. Throws before anything has changed. @cold */
+  /** Sets other limits. Entries and sizes of the tables stay. Throws before any change. @cold */
   configure(wanted: AbusePolicy): void {
     const policy = boundedAbusePolicy(wanted);
     this.unlimited = new TrustedSources(policy.unlimited);
@@ -99,12 +99,12 @@ export class Abuse {
     this.parties.configure(policy);
   }
 
-  /** Bytes of all tables, whatever comes. */
+  /** Bytes of all tables: a constant. */
   get bytes(): number {
     return this.sources.bytes + this.flows.bytes + this.accounts.bytes + this.guessed.bytes;
   }
 
-  /** Whether the message of a peer is to be looked at; if not, it is dropped without an answer. Before parsing. */
+  /** Whether the message of a peer is read; if not, it is dropped without an answer. Before parsing. */
   accepts(peers: Peers, row: number, now: number): boolean {
     this.stranger = false;
     this.reportDue = false;
@@ -131,7 +131,7 @@ export class Abuse {
   }
 
   /**
-   * What the message came to. Once per request looked at, before the next message is admitted; retransmissions answered
+   * Counts the result of a message. Once per message read, before the next message is admitted; retransmissions answered
    * from memory count nothing.
    */
   countResult(peers: Peers, row: number, kind: number, now: number): void {
@@ -154,9 +154,9 @@ export class Abuse {
   }
 
   /**
-   * Whether credentials for an account are to be checked: always while it has not drawn many wrong ones, always from the flow from
-   * which it succeeded last, and from unlimited sources (which are to limit guesses themselves); else strangers share a few
-   * attempts a second, those at a source where it succeeded lately as many more, and the others are told to come back later.
+   * Whether credentials for an account are checked. Always: until the account has drawn many wrong ones; from the flow of its last
+   * success; and from unlimited sources, which must limit guesses themselves. Else strangers share a few attempts per second. Sources
+   * where the account succeeded lately share as many of their own. The other attempts are told to come back later.
    * @param k0,k1,k2 words of the account's keyed hash: 96 of its bits
    */
   aorAllowed(peers: Peers, row: number, k0: number, k1: number, k2: number, now: number): boolean {
@@ -174,7 +174,7 @@ export class Abuse {
     return false;
   }
 
-  /** What an account's request came to: FAILED_CREDENTIALS or SUCCESS, right after `countResult`; other kinds count nothing. */
+  /** Counts the result of an account's request: FAILED_CREDENTIALS or SUCCESS, right after `countResult`; other kinds count nothing. */
   aorOutcome(k0: number, k1: number, k2: number, kind: number, now: number): void {
     if (!this.policy.enabled) return;
     const tick = this.ticks.at(now);
@@ -211,13 +211,13 @@ export class Abuse {
     };
   }
 
-  /** The fields of the log line "account limited", where `reportDue`. @param account user@realm; null for no user's @cold */
+  /** The fields of the log line "account limited", where `reportDue`. @param account user@realm; null where no user has it @cold */
   reportAccount(peers: Peers, row: number, key: Uint32Array, account: string | null): LimitedReport {
     if (account !== null) this.parties.noteAccount(account, key);
     return { source: ipText(peers, row), account };
   }
 
-  /** Sources and accounts that the log has named and that are still limited. @cold */
+  /** Sources and accounts that the log named and that are still limited. @cold */
   limitedNow(now: number): LimitedParty[] {
     return this.parties.list(this.ticks.at(now));
   }

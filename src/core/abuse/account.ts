@@ -1,5 +1,5 @@
-// The account that credentials name, as a key: whose password they try, whatever AOR the request is about. It is the hash of
-// `user@realm`, which for a user's own AOR is that of the AOR.
+// The key of the account that credentials name, for any AOR of the request. It is the hash of `user@realm`: for a user's own AOR,
+// the hash of the AOR.
 // @hot
 
 import { AT_SIGN, LOWER } from '../../sip/scanner.ts';
@@ -16,7 +16,7 @@ export class Account {
   }
 
   /**
-   * @param name as in the credentials, unescaped; its own "@realm", which some phones add, counts for nothing
+   * @param name as in the credentials, unescaped; its own "@realm", which some phones add, is ignored
    * @param realm in lower case
    * @param aor canonical, with its key; aorLength -1: none
    */

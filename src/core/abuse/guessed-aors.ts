@@ -1,5 +1,5 @@
-// Accounts whose passwords are being guessed: how many wrong ones each has drawn lately, from wherever. Only wrong passwords
-// make entries. A table of fixed size; the one that has drawn the fewest is dropped first. Keys are account.ts's.
+// Accounts whose passwords are being guessed: the number of recent wrong passwords of each, from any source. Only wrong passwords
+// make entries. A table of fixed size; the entry with the fewest is dropped first. Keys are account.ts's.
 // @hot
 
 import type { AbusePolicy } from './abuse-policy.ts';
@@ -42,12 +42,12 @@ export class GuessedAors {
     this.reportEveryTicks = policy.reportEveryS * TICKS_PER_S;
   }
 
-  /** Bytes of memory, whatever comes. */
+  /** Bytes of memory: a constant. */
   get bytes(): number {
     return this.tags.byteLength + this.ints.byteLength;
   }
 
-  /** Whether the account has drawn as many wrong passwords as it may. */
+  /** Whether the account has drawn its limit of wrong passwords. */
   isSpent(k0: number, k1: number, k2: number, tick: number): boolean {
     const aor = this.find(k0, k1, k2);
     return aor !== NONE && this.leak(aor, tick) >= this.failuresMax;
@@ -66,7 +66,7 @@ export class GuessedAors {
     this.floats[aor * WORDS + FAILURES] = left > 0 ? left : 0;
   }
 
-  /** Whether a log line about the account is due; from then on it is not, for a while. @cold */
+  /** Whether a log line about the account is due; after true it is not due for a while. @cold */
   claimReport(k0: number, k1: number, k2: number, tick: number): boolean {
     const aor = this.find(k0, k1, k2);
     if (aor === NONE) return false;
@@ -76,20 +76,20 @@ export class GuessedAors {
     return true;
   }
 
-  /** Seconds until it is not spent, where nobody guesses meanwhile; 0 where it is not. @cold */
+  /** Seconds until the account is no longer spent, without further guesses; 0 where it is not spent. @cold */
   spentS(k0: number, k1: number, k2: number, tick: number): number {
     const aor = this.find(k0, k1, k2);
     if (aor === NONE) return 0;
     return Math.max(0, this.leak(aor, tick) - this.failuresMax) / (this.failuresPerTick * TICKS_PER_S);
   }
 
-  /** Used share of what the account may draw; 1 and above: spent. @cold */
+  /** Used share of the account's limit; 1 and above: spent. @cold */
   usedShare(k0: number, k1: number, k2: number, tick: number): number {
     const aor = this.find(k0, k1, k2);
     return aor === NONE ? 0 : this.leak(aor, tick) / this.failuresMax;
   }
 
-  /** The account's wrong passwords count no more. @cold */
+  /** Forgets the account's wrong passwords. @cold */
   forgive(k0: number, k1: number, k2: number): void {
     const aor = this.find(k0, k1, k2);
     if (aor === NONE) return;

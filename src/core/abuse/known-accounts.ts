@@ -1,5 +1,5 @@
-// From where which account succeeded lately: so that its owner is let in while strangers guess. Each entry is one account at one source,
-// with the flow of its last success.
+// Recent successes by account and source, so that an account's owner is let in while strangers guess. Each entry is one account at one
+// source, with the flow of its last success.
 // @hot
 
 import type { AbusePolicy } from './abuse-policy.ts';
@@ -9,7 +9,7 @@ import { NONE, OWN, RecentSuccesses } from './recent-successes.ts';
 export const NOT_KNOWN = 0;
 /** It has, from another port or over another transport. */
 const KNOWN_SOURCE = 1;
-/** It has, from this very flow. */
+/** It has, from this flow. */
 export const KNOWN_FLOW = 2;
 
 export class KnownAccounts {
@@ -24,7 +24,7 @@ export class KnownAccounts {
     this.successes.configure(policy);
   }
 
-  /** Bytes of memory, whatever comes. */
+  /** Bytes of memory: a constant. */
   get bytes(): number {
     return this.successes.bytes;
   }

@@ -1,5 +1,5 @@
-// Flows (address, port, transport) from which somebody registered lately: they are let in although their prefix is refused, until
-// failures of their own have spent what they may. The word of an entry is the tick at which these will be forgiven.
+// Flows (address, port, transport) with a recent registration: they pass although their prefix is refused, until their own failures
+// have spent their budget. The word of an entry is the tick at which these failures are forgiven.
 // @hot
 
 import type { AbusePolicy } from './abuse-policy.ts';
@@ -25,19 +25,19 @@ export class KnownFlows {
     this.successes.configure(policy);
   }
 
-  /** Bytes of memory, whatever comes. */
+  /** Bytes of memory: a constant. */
   get bytes(): number {
     return this.successes.bytes;
   }
 
-  /** Whether the flow is known and has not spent what it may. */
+  /** Whether the flow is known and its budget not spent. */
   passes(a: number, b: number, tick: number): boolean {
     const { successes } = this;
     const flow = successes.find(a, b, tick);
     return flow !== NONE && successes.words[flow + CLEAR_AT] - tick < this.ticksMax;
   }
 
-  /** A failure, or a part of one. Of no account for flows without a success. */
+  /** Counts a failure, or a part of one. Flows without a success are ignored. */
   fail(a: number, b: number, cost: number, tick: number): void {
     const { successes } = this;
     const flow = successes.find(a, b, tick);
@@ -52,7 +52,7 @@ export class KnownFlows {
     successes.words[flow + CLEAR_AT] = this.clearAt(flow, tick) - this.refundTicks;
   }
 
-  /** Between now and a full bucket, also where the clock was set. */
+  /** The tick of a flow's word, kept between now and a full bucket, also after the clock was set. */
   private clearAt(flow: number, tick: number): number {
     const at = this.successes.words[flow + CLEAR_AT];
     if (at < tick) return tick;

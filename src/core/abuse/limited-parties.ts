@@ -1,4 +1,4 @@
-// Whom abuse control limits, by name: its tables know hashes alone, so each party of which the log spoke is written down here.
+// The parties that abuse control limits, by name: its tables have only hashes, so each party that the log names is noted here.
 // Bounded; a party that is no longer limited is forgotten. Rare work, plain code.
 
 import { type IpPrefix, parseIpPrefix } from '../../sip/ip-prefix.ts';
@@ -8,7 +8,7 @@ import type { GuessedAors } from './guessed-aors.ts';
 import { OF_AGGREGATE, OF_SOURCE, type SourceHash } from './source-hash.ts';
 import { NOBODY, type SourceScores } from './source-scores.ts';
 
-/** Why a source is refused, by the kind that is to blame. */
+/** Reasons of refusals, by the kind to blame. */
 export const REFUSAL_REASONS = ['unanswered-challenges', 'failed-credentials', 'refusals', 'malformed'] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
@@ -17,9 +17,9 @@ export interface LimitedParty {
   /** "192.0.2.1/32", "2001:db8::/64"; user@realm. */
   readonly name: string;
   readonly reason: RefusalReason | 'guessed';
-  /** Seconds until it is looked at again, where it tries nothing meanwhile; 0: it is, yet has little left. */
+  /** Seconds until it is accepted again, without further attempts; 0: it is accepted, but has little left. */
   readonly leftS: number;
-  /** Recent successes of a source: where there are any, it may be a victim's address. */
+  /** Recent successes of a source: above 0, it may be a victim's address. */
   readonly successes: number;
 }
 
@@ -32,7 +32,7 @@ interface Tables {
 interface NotedSource {
   readonly a: number;
   readonly b: number;
-  /** How many times a source's budget it has. */
+  /** Its budget, in budgets of a source. */
   readonly factor: number;
 }
 
@@ -40,7 +40,7 @@ type AccountKey = readonly [k0: number, k1: number, k2: number];
 
 /** Of each kind. */
 const PARTIES_MAX = 1024;
-/** A party that goes on is looked at now and then: it stays on the list until half of its budget is free again. */
+/** A party that keeps trying is accepted now and then: it stays on the list until half of its budget is free again. */
 const LISTED_SHARE = 0.5;
 
 export class LimitedParties {
@@ -59,24 +59,24 @@ export class LimitedParties {
     this.policy = policy;
   }
 
-  /** A source is limited. @param entry of the scores @param factor how many times a source's budget it has */
+  /** Notes a limited source. @param entry of the scores @param factor its budget, in budgets of a source */
   noteSource(name: string, entry: number, factor: number): void {
     const [a, b] = this.tables.sources.keyOf(entry);
     keep(this.sources, name, { a, b, factor });
   }
 
-  /** An account is limited. @param key words of its hash */
+  /** Notes a limited account. @param key words of its hash */
   noteAccount(name: string, key: Uint32Array): void {
     keep(this.accounts, name, [key[0], key[1], key[2]]);
   }
 
-  /** Parties that were noted and whose budgets are far from whole. */
+  /** Noted parties that have used at least half of their budgets. */
   list(tick: number): LimitedParty[] {
     return [...this.listSources(tick), ...this.listAccounts(tick)];
   }
 
   /**
-   * Lets a source or an account go, as if it had done nothing; false where it is not limited. Its next failure counts again.
+   * Forgives a source or an account all failures; false where it is not limited. Its next failure counts again.
    * @param name as `list` has it, or an address of the source
    */
   forgive(name: string, tick: number): boolean {
@@ -142,7 +142,7 @@ export class LimitedParties {
   }
 }
 
-/** The newest stay. */
+/** Notes a party; beyond the maximum the oldest is dropped. */
 function keep<T>(noted: Map<string, T>, name: string, party: T): void {
   noted.delete(name);
   const [oldest] = noted.keys();

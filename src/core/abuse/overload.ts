@@ -1,34 +1,34 @@
-// Storm control: when a shard cannot keep up, as many new registrations are let in as keep its backlog short but never empty,
-// and the others are each told a time of their own to come back. Live bindings are refreshed all the while.
-// Pure: time and what was seen come in. Who counts as new is the caller's to say. @hot
+// Storm control: when a shard cannot keep up, it lets in new registrations at a rate that keeps its backlog short but never empty.
+// Each of the others is given a time of its own to come back. Live bindings are refreshed all the while.
+// Pure: time and measurements are arguments. The caller decides which registrations are new. @hot
 
 import type { Policy } from '../uas/policy.ts';
 
-/** Of the measured rate, what is given to those who were put off; the rest is for refreshes. */
+/** Part of the measured rate that serves postponed registrations; the rest is for refreshes. */
 const SHARE = 0.85;
-/** Nobody is sent back into the storm that is: the first who are put off come back so late, and the others behind them. */
+/** No client is sent back into the running storm: the first postponed ones come back after this time, the others after them. */
 const FIRST_MS = 10_000;
-/** The soonest for those who are put off while the storm is worked off: a stall then is no new one. */
+/** The soonest return while the storm is worked off: a stall then is no new storm. */
 const SOONEST_MS = 1000;
-/** Samples over which is averaged what the shard can do, and registrations answered that make one: a batch, or several small ones. */
+/** Samples in the average of the shard's rate, and answered registrations that make one sample: a batch, or several small ones. */
 const BATCHES = 128;
 const MEASURED_MIN = 32;
-/** What it costs to put one off, as a part of a registration. */
+/** Cost of a refusal, as a part of a registration. */
 const REFUSAL = 0.45;
-/** Registrations per second before anything was measured. */
+/** Registrations per second before the first measurement. */
 const RATE_FIRST = 1000;
-/** All new ones are let in up to this part of what presses, the fewest from all of it on. */
+/** Below this pressure all new registrations are let in; at a pressure of 1, the fewest. */
 const PRESSURE_LOW = 0.5;
-/** The wait, as a part of the target, and the part of the buffers' capacity, that press fully. */
+/** Full pressure: the wait as a part of the target, and the used part of the buffers' capacity. */
 const WAIT_FULL = 0.4;
 const FILL_FULL = 0.6;
-/** Where even refusing all would not do, some get in all the same: else none would until the storm is over. */
+/** Some are let in even where refusing all would not be enough: otherwise none would be until the storm is over. */
 const SHARE_MIN = 0.2;
-/** A backlog that lasts less than this part of the target is a burst: after a restart, say. Longer, and the buffers would run over. */
+/** A backlog shorter than this part of the target is a burst: after a restart, say. A longer one would overflow the buffers. */
 const BURST = 0.4;
-/** One that has shrunk to less than this part of what it was works itself off: after a slow sync of the disk, say. */
+/** A backlog that shrank to less than this part works itself off: after a slow sync of the disk, say. */
 const SHRUNK = 0.75;
-/** A storm is over when nothing has been left waiting for so many targets. */
+/** A storm is over when no message has been left waiting for this many targets. */
 const CALM_TARGETS = 4;
 
 export class Overload {
@@ -36,23 +36,23 @@ export class Overload {
   share = 1;
   private targetMs = 0;
   private retryAfterMaxS = 0;
-  /** Since when there has always been more to receive than was received; 0: it was all received. */
+  /** Since when each batch has left messages waiting; 0: the last batch left none. */
   private behindSince = 0;
-  /** What waited then, ms. */
+  /** The wait at that time, ms. */
   private behindWaitMs = 0;
-  /** Until when new registrations are held back as the backlog has it; 0: they are not. */
+  /** End of the storm, as the backlog has it: until then new registrations are held back; 0: none are. */
   private stormUntil = 0;
   private due = 0;
-  /** New ones that this batch put off. */
+  /** New registrations that this batch refused. */
   private refused = 0;
-  /** What was done, in registrations, and the time that batches took for it, ms: the older, the less they count. */
+  /** Work done, in registrations, and the time of its batches, ms: older work counts less. */
   private done = 0;
   private doneMs = 0;
-  /** Of the sample under way: registrations answered, work in registrations, time. */
+  /** The current sample: registrations answered, work in registrations, time. */
   private sampleDone = 0;
   private sampleWork = 0;
   private sampleMs = 0;
-  /** When the last of those who were put off may come back, epoch ms. */
+  /** Return time of the last postponed client, epoch ms. */
   private booked = 0;
 
   constructor(policy: Policy) {
@@ -67,10 +67,10 @@ export class Overload {
 
   /**
    * Once per batch.
-   * @param waitMs how long what still waits will take; 0 where the batch took all there was
-   * @param fill used part of the capacity for what waits
-   * @param batchMs how long all of it took
-   * @param done registrations it answered with 200
+   * @param waitMs time that the waiting messages will take; 0 where none are left
+   * @param fill used part of the capacity for waiting messages
+   * @param batchMs time of the whole batch
+   * @param done registrations answered with 200
    */
   batch(now: number, waitMs: number, fill: number, batchMs: number, done: number): void {
     const { targetMs } = this;
@@ -96,8 +96,8 @@ export class Overload {
   }
 
   /**
-   * The next time that is free, in seconds from now, for a registration that is put off.
-   * @param spread 32 random bits: where those go for whom no time is left below the maximum
+   * Books the next free time for a postponed registration, in seconds from now.
+   * @param spread 32 random bits: they choose the time where none is free below the maximum
    */
   bookS(now: number, spread: number): number {
     const { retryAfterMaxS } = this;
@@ -111,15 +111,15 @@ export class Overload {
     return seconds;
   }
 
-  /** Registrations per second that the shard can do. */
+  /** Measured rate of the shard, in registrations per second. */
   private get rate(): number {
     return this.done === 0 ? RATE_FIRST : (this.done * 1000) / this.doneMs;
   }
 
   /**
-   * A batch that had all there was may have been a small one, and of one that mostly refuses the time is not the registrations'.
-   * Small batches are counted together.
-   * @param fullMs what a batch took that left something waiting; 0: it left nothing
+   * Only batches that left messages waiting are measured: one that left none may have been small. A batch with mostly refusals does not
+   * measure registrations. Small batches are counted together.
+   * @param fullMs time of a batch that left messages waiting; 0: it left none
    */
   private measure(fullMs: number, done: number): void {
     const { refused } = this;

@@ -1,5 +1,5 @@
-// Who has succeeded lately, by a hash of 64 bits, with a word of the caller's. Only a success makes an entry, so that no flood can push
-// one out. A table of fixed size; the oldest success is dropped first.
+// Recent successes by a hash of 64 bits, each with a word of the caller. Only a success makes an entry, so that no flood can displace
+// one. A table of fixed size; the oldest success is dropped first.
 // @hot
 
 import type { AbusePolicy } from './abuse-policy.ts';
@@ -14,7 +14,7 @@ const SET_WORDS = 16;
 const WORDS = 3;
 const TAG = 0; // never 0 in an entry that is taken
 const SUCCEEDED = 1; // tick of the last success
-/** Word of an entry that is the caller's. */
+/** The caller's word of an entry. */
 export const OWN = 2;
 
 export class RecentSuccesses {
@@ -34,12 +34,12 @@ export class RecentSuccesses {
     this.lifeTicks = policy.knownFlowS * TICKS_PER_S;
   }
 
-  /** Bytes of memory, whatever comes. */
+  /** Bytes of memory: a constant. */
   get bytes(): number {
     return this.words.byteLength;
   }
 
-  /** Where in `words` the entry is whose last success is not too long ago, or NONE. */
+  /** Offset in `words` of the entry with this hash, or NONE where it has none or its last success is too old. */
   find(a: number, b: number, tick: number): number {
     const { words } = this;
     const tag = tagOf(a);
@@ -49,7 +49,7 @@ export class RecentSuccesses {
     return NONE;
   }
 
-  /** A success: returns where the entry is. A new one, or one whose last success is too long ago, has 0 as the caller's word. */
+  /** Notes a success and returns the entry's offset. In a new or too old entry the caller's word is 0. */
   succeed(a: number, b: number, tick: number): number {
     const { words } = this;
     let entry = this.find(a, b, tick);
@@ -62,7 +62,7 @@ export class RecentSuccesses {
     return entry;
   }
 
-  /** The entry of the hash, however old, else a free one, else that of the oldest success. */
+  /** The entry of the hash, of any age; else a free one, else that of the oldest success. */
   private place(a: number, b: number): number {
     const { words } = this;
     const tag = tagOf(a);

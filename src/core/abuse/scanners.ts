@@ -1,5 +1,5 @@
-// Scanners that name themselves: a look for `User-Agent:` and the beginning of its value in the raw bytes of a message,
-// before it is parsed. A sieve, not a parser: what hides its name passes, and is judged by what it does.
+// Scanners that name themselves: a search for `User-Agent:` and the beginning of its value in the raw bytes of a message,
+// before parsing. A sieve, not a parser: a scanner that hides its name passes, and is judged by its results.
 // @hot
 
 import { LOWER, SP } from '../../sip/scanner.ts';
@@ -7,14 +7,14 @@ import { LOWER, SP } from '../../sip/scanner.ts';
 const TAB = 0x09;
 const COLON = 0x3a;
 
-/** Bytes of a message that are looked at: the headers of any REGISTER of a scanner. */
+/** Bytes of a message that are searched: the headers of any REGISTER of a scanner. */
 const SEARCH_BYTES_MAX = 2048;
 
-/** What is looked for, in lower case: the header's name at the start of a line. */
+/** The text searched for, in lower case: the header's name at the start of a line. */
 const NAME = Uint8Array.from('\nuser-agent', (char) => char.charCodeAt(0));
 const LAST = NAME.length - 1;
 
-/** Horspool's shifts: how far the search may go on when it sees a byte at its window's end. */
+/** Horspool's shifts, by the byte at the window's last position: how far the search may advance. */
 const SHIFT = shifts();
 
 function shifts(): Uint8Array {
@@ -27,11 +27,11 @@ function shifts(): Uint8Array {
 }
 
 export class Scanners {
-  /** Names in the list; with none there is nothing to look for. */
+  /** Names in the list; with none no message is searched. */
   readonly count: number;
   private readonly names: readonly Uint8Array[];
 
-  /** @param agents how User-Agent values of scanners begin, in any case */
+  /** @param agents beginnings of scanners' User-Agent values, in any case */
   constructor(agents: readonly string[]) {
     this.names = agents
       .filter((agent) => agent !== '')

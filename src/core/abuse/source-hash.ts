@@ -5,7 +5,7 @@
 import { SipHash } from '../../sip/siphash.ts';
 import type { Peers } from '../../sip/sources.ts';
 
-/** What a hash stands for, so that a prefix and an aggregate of the same bits differ. */
+/** Kinds of hashes, so that a prefix and an aggregate of the same bits differ. */
 export const OF_SOURCE = 0;
 export const OF_AGGREGATE = 1;
 const OF_FLOW = 2;
@@ -17,7 +17,7 @@ const KIND_PLACE = 19;
 const PLACES = 20;
 
 export class SourceHash {
-  /** The hash last made: 64 bits, as integers of 32. `a` is never 0, so that 0 can mean an empty place. */
+  /** The last hash: 64 bits, as integers of 32. `a` is never 0, so that 0 can mean an empty place. */
   a = 0;
   b = 0;
   /** Two words for each byte in each place. */
@@ -35,7 +35,7 @@ export class SourceHash {
     }
   }
 
-  /** Of the first `bits` bits of a peer's address. */
+  /** Hashes the first `bits` bits of a peer's address. */
   prefix(peers: Peers, row: number, kind: number, bits: number): void {
     const { words } = this;
     const { ip } = peers;
@@ -58,7 +58,7 @@ export class SourceHash {
     this.b = b;
   }
 
-  /** Of a peer's whole address, port and transport. */
+  /** Hashes a peer's whole address, port and transport. */
   flow(peers: Peers, row: number): void {
     const { words } = this;
     const port = peers.port[row];

@@ -1,5 +1,5 @@
-// The scores of sources: what each has cost lately and what standing its successes have given it, in a table of fixed size.
-// A newcomer replaces the source in its set that matters least. Time comes in ticks; whose address it is, is unknown here.
+// The scores of sources: the recent costs of each and the standing that its successes gave it, in a table of fixed size.
+// A newcomer replaces the entry of its set with the least worth. Times are ticks, sources are hashes.
 // @hot
 
 import type { AbusePolicy } from './abuse-policy.ts';
@@ -21,7 +21,7 @@ const REPORTED = 6; // tick of the last log line, 0 for none
 const SUCCESS = 16;
 const STANDING_MAX = 1 << 24;
 const HALF_LIFE_TICKS = 3600 * TICKS_PER_S;
-/** Weight of a failure in the choice of who matters least, in the units of STANDING; a challenge is worth 1. */
+/** Weight of a failure in an entry's worth, in the units of STANDING; a challenge is worth 1. */
 const FAILURE_WORTH = 2 * SUCCESS;
 const SUCCESSES_PER_PLACE = 16;
 
@@ -56,12 +56,12 @@ export class SourceScores {
     this.reportEveryTicks = policy.reportEveryS * TICKS_PER_S;
   }
 
-  /** Bytes of memory, whatever comes. */
+  /** Bytes of memory: a constant. */
   get bytes(): number {
     return this.tags.byteLength + this.ints.byteLength + this.lastKind.byteLength;
   }
 
-  /** The entry of a source, its levels brought up to date; NOBODY where it has none. */
+  /** The entry of a source, with its levels up to date; NOBODY where it has none. */
   find(a: number, b: number, tick: number): number {
     const { tags, ints } = this;
     const first = (b & this.setMask) * WAYS;
@@ -74,8 +74,8 @@ export class SourceScores {
   }
 
   /**
-   * The same, making an entry where there is none, in a free place or that of the least. For a success only one in
-   * SUCCESSES_PER_PLACE takes another's place: who succeeds often is kept, and a million homes do not jostle.
+   * The same, making an entry where there is none: in a free place or that of the least worth. Only one success in SUCCESSES_PER_PLACE
+   * displaces another entry: frequent successes are kept, and a million homes do not displace each other.
    */
   claim(a: number, b: number, tick: number, success: boolean): number {
     const found = this.find(a, b, tick);
@@ -112,7 +112,7 @@ export class SourceScores {
     return level >= policy.challengesMax && level >= policy.challengesMax * factor * this.challengeFactor(entry);
   }
 
-  /** Seconds until neither budget is used up, where nothing more is added. @cold */
+  /** Seconds until neither budget is used up, without further costs. @cold */
   spentS(entry: number, factor: number): number {
     const { floats, policy } = this;
     const failures = floats[entry * WORDS + FAILURES] / this.failureFactor(entry) - policy.failuresMax * factor;
@@ -140,7 +140,7 @@ export class SourceScores {
     return [this.tags[entry], this.ints[entry * WORDS + CHECK]];
   }
 
-  /** Both budgets are whole again; what its successes gave it stays. @cold */
+  /** Empties both buckets; the standing stays. @cold */
   forgive(entry: number): void {
     const at = entry * WORDS;
     this.floats[at + FAILURES] = 0;
@@ -148,7 +148,7 @@ export class SourceScores {
     this.ints[at + REPORTED] = 0;
   }
 
-  /** @param kind what is to blame, for `blame`: 1 to 255 */
+  /** @param kind the kind to blame, for `blame`: 1 to 255 */
   addFailure(entry: number, kind: number, cost: number): void {
     this.floats[entry * WORDS + FAILURES] += cost;
     this.lastKind[entry] = kind;
@@ -179,7 +179,7 @@ export class SourceScores {
     return (this.ints[entry * WORDS + STANDING] + SUCCESS - 1) >> 4;
   }
 
-  /** Whether a log line about the source is due; from then on it is not, for a while. */
+  /** Whether a log line about the source is due; after true it is not due for a while. */
   claimReport(entry: number, tick: number): boolean {
     const last = this.ints[entry * WORDS + REPORTED];
     if (last !== 0 && tick >= last && tick - last < this.reportEveryTicks) return false;
@@ -187,7 +187,7 @@ export class SourceScores {
     return true;
   }
 
-  /** Lets both buckets leak and the standing fade. A clock that was set back leaks nothing. */
+  /** Leaks both buckets and halves the standing. A clock that was set back leaks nothing. */
   private settle(entry: number, tick: number): void {
     const { ints, floats } = this;
     const at = entry * WORDS;
@@ -239,7 +239,7 @@ export class SourceScores {
     return least;
   }
 
-  /** What would be lost with an entry: its standing, and the memory of what it has done. */
+  /** Loss if the entry were dropped: its standing and its recent costs. */
   private worth(entry: number, tick: number): number {
     const at = entry * WORDS;
     this.settle(entry, tick);

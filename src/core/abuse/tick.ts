@@ -10,7 +10,7 @@ export class Ticks {
   private lastMs = UNSET;
   private last = 0;
 
-  /** The tick of a time in epoch milliseconds: 1 at the first call, an integer of 31 bits for 8 years from there. */
+  /** The tick of a time in epoch milliseconds: 1 at the first call, an integer of 31 bits for the next 8 years. */
   at(nowMs: number): number {
     if (nowMs === this.lastMs) return this.last;
     if (this.originMs === UNSET) this.originMs = nowMs - TICK_MS;

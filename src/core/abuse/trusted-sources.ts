@@ -1,5 +1,5 @@
-// A list of address prefixes, compiled to numbers, and whether a message came from one of them: for proxies that may assert
-// identity, and for sources without limits. What follows from it is decided elsewhere.
+// A list of address prefixes, compiled to numbers, and the question whether a message came from one: for proxies that may assert
+// identity, and for sources without limits. The consequences are the callers'.
 // @hot
 
 import { type IpPrefix, maskByte, parseIpPrefix } from '../../sip/ip-prefix.ts';

@@ -80,7 +80,7 @@ export class AuthResponses {
     this.challenges = new Challenges(policy, realms, this.challenges.opaque);
   }
 
-  /** The realm of requests that name none of ours. */
+  /** The realm for requests that name none of the served ones. */
   get firstRealm(): Uint8Array {
     return this.challenges.firstRealm;
   }
@@ -95,7 +95,7 @@ export class AuthResponses {
     return c[C_QOP] === QOP_AUTH || (c[C_QOP] === QOP_AUTH_INT && policy.qop === 'auth,auth-int');
   }
 
-  /** Missing is fine (old clients), altered is another server's session (RFC 7616 §3.4). */
+  /** A missing opaque is accepted (old clients), an altered one is another server's session (RFC 7616 §3.4). */
   opaqueIsOurs(): boolean {
     const at = credentials[C_OPAQUE_AT];
     const end = credentials[C_OPAQUE_END];

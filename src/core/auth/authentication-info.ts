@@ -1,5 +1,5 @@
-// The row Authentication-Info of a 200 (RFC 7616 §3.5): a nonce for the next request, where the one in use would be too old by then, and
-// the proof that the server knows the password, too. Written from the credentials that let the request in.
+// The row Authentication-Info of a 200 (RFC 7616 §3.5). It has a nonce for the next request, if the current one will be too old then,
+// and the proof that the server knows the password. Written from the credentials that let the request in.
 // @hot
 
 import {
@@ -48,7 +48,7 @@ export class AuthenticationInfo implements AnswerInfo {
     this.mode = authenticationInfo;
   }
 
-  /** For the answer to the request whose credentials are right; null where there is nothing to tell. @param aorKey its nonces' */
+  /** For the answer to a request with right credentials; null where the row is off. @param aorKey the AOR of its nonces */
   about(aorKey: Uint32Array): AnswerInfo | null {
     if (this.mode === 'off') return null;
     for (let i = 0; i < 4; i++) this.aorKey[i] = aorKey[i];

@@ -1,6 +1,6 @@
-// Who asks, and may they (RFC 3261 §22 and §10.3 steps 3 and 4, RFC 7616, RFC 8760): reads the Authorization rows of the
-// request in the table, answers 401, 400, 403 or 503, or lets the request go on. What it takes as given: users
-// (CredentialSource), the AOR's key, the time. Nothing is kept but which nonces were used.
+// Authentication and authorization (RFC 3261 §22 and §10.3 steps 3 and 4, RFC 7616, RFC 8760). The authenticator reads the Authorization
+// rows of the request in the table, answers 401, 400, 403 or 503, or lets the request pass. Users (CredentialSource), the AOR's key
+// and the time are given. Only used nonces are kept.
 // @hot
 
 import {
@@ -63,16 +63,16 @@ import { RequestRealm } from './request-realm.ts';
 
 /** Limits guesses at passwords. */
 export interface GuessLimit {
-  /** Whether credentials for an account (four words) are to be checked now; else 503. */
+  /** Whether credentials for an account (four words) are checked now; else 503. */
   mayTry(account: Uint32Array): boolean;
 }
 
 export interface AuthenticatorOptions extends NonceOptions {
   readonly guesses?: GuessLimit;
-  /** Realms by the index that users.realmOf gives: lower-case domains; "*" among them serves every other one too. */
+  /** Realms by the index that users.realmOf returns: lower-case domains; "*" among them serves every other one too. */
   readonly realms: readonly string[];
   readonly users: CredentialSource;
-  /** Where access tokens count beside passwords. */
+  /** Access tokens, where they are accepted beside passwords. */
   readonly tokens?: TokenOffer;
 }
 
@@ -80,14 +80,14 @@ const NO_AOR = new Uint32Array(4);
 const NOTHING_FOUND = -1;
 const ANOTHER_ACCOUNT = -2;
 const NO_RANK = -1;
-/** Rows of one realm that are looked at: each may cost two digests. */
+/** Rows of one realm that are tried: each may cost two digests. */
 const ROWS_TRIED_MAX = 4;
 
 export class Authenticator {
-  /** Whose password the last credentials that were looked at tried. */
+  /** The account of the credentials tried last. */
   readonly account: Account;
   private readonly guesses: GuessLimit | null;
-  /** The account that the request's first credentials name, once they have. */
+  /** The account that the request's first credentials name, if `accountIsNamed`. */
   private readonly tried = new Uint32Array(4);
   private accountIsNamed = false;
   private readonly users: CredentialSource;
@@ -122,12 +122,12 @@ export class Authenticator {
     return this.responses.outcome;
   }
 
-  /** The last request has been counted. */
+  /** Resets the outcome, once the last request has been counted. */
   forgetOutcome(): void {
     this.responses.outcome = AUTH_OK;
   }
 
-  /** The name the last credentials gave, name[0, nameLength), raw and unescaped; empty where none was read. */
+  /** The name in the last credentials, name[0, nameLength), raw and unescaped; empty where none was read. */
   get name(): Uint8Array {
     return this.form.name;
   }
@@ -136,7 +136,7 @@ export class Authenticator {
     return this.form.nameLength;
   }
 
-  /** The account that the last credentials named, user@realm, where there is such a user: else its name may be a password. @cold */
+  /** The account that the last credentials named, user@realm, if that user exists: another name may be a password. @cold */
   get knownAccount(): string | null {
     const { form, passwords, realm } = this;
     if (passwords.findUser() < 0) return null;
@@ -145,7 +145,7 @@ export class Authenticator {
     return name.endsWith(host) ? name : `${name}${host}`;
   }
 
-  /** Other rules; the sizes and lifetimes in force stay, and so do the nonces, where their generation does. @cold */
+  /** Sets other rules; sizes and lifetimes stay, and nonces stay where their generation does. @cold */
   configure(policy: AuthPolicy, realms: readonly string[], generation: number): void {
     this.form.configure(realms);
     this.responses.configure(policy, realms);
@@ -153,7 +153,7 @@ export class Authenticator {
     this.info.configure(policy);
   }
 
-  /** Others may have decided about requests since: from here on their nonces are those of another life. @cold */
+  /** Begins a new life, since another node may have decided requests meanwhile: earlier nonces count as another life's. @cold */
   beginLife(life: number): void {
     this.uses.beginLife(life);
   }
@@ -161,9 +161,9 @@ export class Authenticator {
   /**
    * Decides about the well-formed request in the table (never an ACK or CANCEL: §22.1). The exchange's request is
    * filled and its answer started.
-   * @param aorKey four words that stand for the AOR the request is about
+   * @param aorKey four words: the hash of the request's AOR
    * @param aor its canonical text, aorLength bytes; -1 where it names none
-   * @returns 0: go on, the exchange's work has who asks; AUTH_PENDING; else the status of the answer written
+   * @returns 0: let in, the exchange's work names the user; AUTH_PENDING; else the status of the written answer
    */
   authenticate(exchange: Exchange, aorKey: Uint32Array, aor: Uint8Array, aorLength: number): number {
     const key = aorLength >= 0 ? aorKey : NO_AOR;
@@ -195,7 +195,7 @@ export class Authenticator {
     }
     if (best === ABSENT) return this.withoutCredentials(exchange, key, error);
     if (best !== last) {
-      // What is answered and counted is what the best of them came to.
+      // The best row decides the answer and the count.
       startAgain(exchange.result);
       this.readCredentials(exchange, best);
       this.accountIsNamed = false;
@@ -209,7 +209,7 @@ export class Authenticator {
     return this.responses.improper(exchange, PARSE_PHRASE[error]);
   }
 
-  /** What those in `credentials` come to, as `authenticate` gives it; ANOTHER_ACCOUNT where an earlier row has named one. */
+  /** Result of the row in `credentials`, as `authenticate` returns it; ANOTHER_ACCOUNT where an earlier row named another one. */
   private tryCredentials(exchange: Exchange, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
     if (credentials[C_SCHEME] === SCHEME_BEARER) return this.tryToken(exchange, key, aor, aorLength);
     const { passwords, responses } = this;
@@ -231,7 +231,7 @@ export class Authenticator {
     return this.authorize(exchange, key, user, aor, aorLength);
   }
 
-  /** RFC 8898 §2.2. Whoever has the token is its user; what it may register came with it. */
+  /** RFC 8898 §2.2. The token's bearer is its user; its AORs came with it. */
   private tryToken(exchange: Exchange, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
     const { bearer, form, responses, users } = this;
     const { work } = exchange;
@@ -264,7 +264,7 @@ export class Authenticator {
     return 0;
   }
 
-  /** The credentials are right: is the nonce good for this use, and may the user do this? */
+  /** The credentials are right: decides whether the nonce is good for this use, and whether the user may register the AOR. */
   private authorize(exchange: Exchange, key: Uint32Array, user: number, aor: Uint8Array, aorLength: number): number {
     const c = credentials;
     const { realm, responses, uses } = this;
@@ -277,7 +277,7 @@ export class Authenticator {
     if (isRegister && aorLength >= 0 && !this.users.mayRegister(aor, aorLength)) return responses.notAllowed(exchange);
     const nc = c[C_QOP] === QOP_NONE ? NC_WITHOUT_QOP : c[C_NC] >>> 0;
     const use = uses.use(nc, request.now);
-    // What another life has counted may come again as it was: there its answer may have been lost (repeat.ts).
+    // A request that another life counted may be repeated unchanged: its answer may have been lost (repeat.ts).
     const isCounted = use !== NC_NEW && use !== NC_FORGOTTEN;
     work.repeatsOnly = isCounted && isRegister && request.mayRepeat && !this.nonceIsOfThisLife;
     if (use !== NC_NEW && !work.repeatsOnly)
@@ -296,8 +296,8 @@ export class Authenticator {
   }
 
   /**
-   * The account whose password is tried. One request tries one: together its rows are one attempt, which must not hide a guess at
-   * one account behind what is known of another.
+   * Names the account whose password is tried; false where it is not the request's first. The rows of a request are one attempt, so that
+   * known credentials of one account cannot hide a guess at another.
    */
   private nameAccount(key: Uint32Array, aor: Uint8Array, aorLength: number): boolean {
     const { account, realm, tried } = this;
@@ -309,8 +309,8 @@ export class Authenticator {
   }
 
   /**
-   * Brings a row into `credentials`: E_OK; NOTHING_FOUND where they are neither Digest ones for our realm (§22.2) nor a token that may be
-   * used; or why it could not be read.
+   * Reads a row into `credentials`: E_OK; NOTHING_FOUND where they are neither Digest ones for our realm (§22.2) nor an acceptable token;
+   * or the parse error.
    */
   private readCredentials(exchange: Exchange, row: number): number {
     const at = T_ROWS + row * ROW_INTS;
@@ -321,14 +321,14 @@ export class Authenticator {
   }
 
   /**
-   * Whether the nonce checked last was issued here. One of another life was perhaps used there for what left no trace: a fetch, or a
-   * request refused after its credentials were right; and no digest covers Contact.
+   * Whether the nonce checked last was issued in this life. One of another life may have been used there without a trace: for a fetch, or
+   * for a request refused after its credentials were right; and no digest covers Contact.
    */
   get nonceIsOfThisLife(): boolean {
     return this.byToken || this.uses.nonces.isOfThisLife;
   }
 
-  /** Credentials that were right are wanted anew, with a nonce of this life; parameters as authenticate() had them. */
+  /** Challenges right credentials again, for a nonce of this life; parameters as in authenticate(). */
   askAgain(exchange: Exchange, aorKey: Uint32Array): number {
     const { work } = exchange;
     work.authenticated = false;
@@ -340,7 +340,7 @@ export class Authenticator {
     return this.responses.unavailable(exchange);
   }
 
-  /** Whom a request that waits is for, as the provider is to be asked: without the realm that some phones add. @cold */
+  /** The user of a waiting request, as the provider is asked: without the realm that some phones add. @cold */
   waitingFor(): { user: string; realm: string; token?: string } {
     const text = new TextDecoder();
     const name = text.decode(this.name.subarray(0, this.nameLength));
@@ -357,7 +357,7 @@ function nextRow(row: number): number {
   return table[T_ROWS + row * ROW_INTS + ROW_NEXT];
 }
 
-/** The answer that was written is none. */
+/** Discards the written answer. */
 function startAgain({ answer }: ExchangeResult): void {
   answer.start(answer.bytes, answer.from, answer.limit);
 }

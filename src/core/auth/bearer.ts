@@ -1,5 +1,5 @@
-// Access tokens in place of a digest (RFC 8898): where they may be used, by which name users are asked for one, and the challenge that
-// offers them. Whether a token is good its issuer decides; the answer is found like a user.
+// Access tokens in place of a digest (RFC 8898): transports that may carry them, the name of a token in a user lookup, and the
+// challenge that offers them. The token's issuer decides whether it is good; the answer is looked up like a user.
 // @hot
 
 import { C_RESPONSE_AT, C_RESPONSE_END, credentials } from '../../sip/credentials.ts';
@@ -12,19 +12,19 @@ import type { Exchange } from '../uas/exchange.ts';
 import { fits } from '../uas/response.ts';
 import { deriveKey } from './derived-key.ts';
 
-/** What challenges say of tokens, and which are looked at. */
+/** Contents of token challenges, and limits of accepted tokens. */
 export interface TokenOffer {
-  /** Where clients get them: an https URI (RFC 8898 §2.2). */
+  /** Where clients obtain them: an https URI (RFC 8898 §2.2). */
   readonly authzServer: string;
-  /** What they must grant at least, divided by blanks; '': nothing. */
+  /** Scopes that a token must grant, divided by blanks; '': none. */
   readonly scope: string;
-  /** Tokens are offered and accepted over these alone: any reader of one can use it. */
+  /** Tokens are offered and accepted over these transports alone: any reader of a token can use it. */
   readonly transports: readonly TransportName[];
-  /** Longer ones are refused unseen. */
+  /** Longer ones are refused unread. */
   readonly tokenBytesMax: number;
 }
 
-/** No digest can have such a name: a colon cannot be in one (RFC 7616 §3.4.2). */
+/** No digest user can have such a name: it cannot contain a colon (RFC 7616 §3.4.2). */
 const PREFIX = ascii('bearer:');
 const HEX_DIGITS = ascii('0123456789abcdef');
 const NAME_BYTES = PREFIX.length + 32;
@@ -37,7 +37,7 @@ const CRLF = ascii('\r\n');
 export class BearerTokens {
   private readonly transports: number;
   private readonly tokenBytesMax: number;
-  /** Behind the realm. */
+  /** The challenge's text behind the realm. */
   private readonly tail: Uint8Array;
   private readonly hash: SipHash;
   private readonly end = new Float64Array(1);
@@ -51,15 +51,15 @@ export class BearerTokens {
     this.hash = new SipHash(deriveKey(secret, 'access tokens'), 2, 4);
   }
 
-  /** Whether the request came by a way that nobody else reads. */
+  /** Whether the request came over a transport of the offer. */
   mayUse({ request }: Exchange): boolean {
     const { peers, peer } = request;
     return (this.transports & (1 << peers.transport[peer])) !== 0;
   }
 
   /**
-   * Writes the name of the token in `credentials`: a keyed hash, so that no token is kept anywhere, nor one found that has another's name.
-   * Its length; 0 where no token looks like that.
+   * Writes the name of the token in `credentials`: a keyed hash, so that no token is stored, nor found under another's name.
+   * Returns its length; 0 where the text cannot be a token.
    */
   readName(into: Uint8Array): number {
     const at = credentials[C_RESPONSE_AT];
@@ -78,13 +78,13 @@ export class BearerTokens {
     return NAME_BYTES;
   }
 
-  /** Epoch ms up to which a token counts. @param at where CredentialSource has put it into `bytes` */
+  /** Epoch ms up to which a token is valid. @param at its offset in `bytes`, as CredentialSource returns it */
   endOf(bytes: Uint8Array, at: number): number {
     for (let i = 0; i < 8; i++) this.endBytes[i] = bytes[at + i];
     return this.end[0];
   }
 
-  /** Writes its row of a 401, where the answer has room for it. @param isRefused a token that came does not count (RFC 6750 §3.1) */
+  /** Writes its row of a 401, where the answer has space for it. @param isRefused a token was sent and is invalid (RFC 6750 §3.1) */
   challenge(exchange: Exchange, realm: Uint8Array, realmLength: number, isRefused: boolean): void {
     const w = exchange.result.answer;
     const { at } = w;

@@ -1,5 +1,5 @@
 // The WWW-Authenticate rows of a 401 (RFC 3261 §20.44, RFC 7616 §3.3, RFC 8760 §2.3): one per algorithm, the preferred one
-// first, the same nonce in each. What does not change is made beforehand. Never Basic.
+// first, the same nonce in each. Constant parts are made beforehand. Never Basic.
 // @hot
 
 import { ALG_BASE_MASK, ALG_MD5, ALG_SESS, ALG_SHA_256, ALG_SHA_512_256 } from '../../sip/credentials.ts';
@@ -26,18 +26,18 @@ const CRLF = ascii('\r\n');
 export class Challenges {
   /** ALG_* offered, in order. */
   private readonly algorithms: readonly number[];
-  /** By position in `algorithms`: what stands behind the nonce. */
+  /** By position in `algorithms`: the text behind the nonce. */
   private readonly tails: readonly Uint8Array[];
-  /** By realm: what stands before the nonce. */
+  /** By realm: the text before the nonce. */
   private readonly heads: readonly Uint8Array[];
   readonly opaque: string;
-  /** The realm of requests that name none of ours. */
+  /** The realm for requests that name none of the served ones. */
   readonly firstRealm: Uint8Array;
-  /** Bit by ALG_*: offered at all. */
+  /** Bit by ALG_*: offered. */
   private readonly offered: number;
 
   /**
-   * @param realms by their index, and "*" where others are served, too
+   * @param realms by their index; "*" among them: other realms are served, too
    * @param opaque characters that need no escape
    */
   constructor(policy: AuthPolicy, realms: readonly string[], opaque: string) {
@@ -59,7 +59,7 @@ export class Challenges {
   }
 
   /**
-   * Writes the rows; behind the first those that the answer can hold.
+   * Writes the rows: the first one always, the others while the answer can hold them.
    * @param realm index of the realm; where it is none of the fixed ones, its text is realmText[0, realmLength)
    * @param nonce NONCE_CHARS characters
    * @param usable base algorithms (bit 1 << ALG_*) that users can answer with; rows for others are left out, unless none

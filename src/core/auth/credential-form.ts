@@ -1,5 +1,5 @@
-// What of the credentials read last can be told by their form (RFC 7616 §3.4, RFC 8760 §2): whether there are any, whether they are whole
-// and in order, for whom they are, and whether for a URI of ours.
+// Checks of the credentials read last by their form (RFC 7616 §3.4, RFC 8760 §2): whether there are any, whether they are complete and
+// well formed, the name in them, and whether their URI is served.
 // @hot
 
 import {
@@ -36,7 +36,7 @@ import type { AuthPolicy } from './auth-policy.ts';
 import { digestBytes } from './digest.ts';
 
 export class CredentialForm {
-  /** The name that the credentials give, name[0, nameLength), raw and unescaped; empty where none was read. */
+  /** The name in the credentials, name[0, nameLength), raw and unescaped; empty where none was read. */
   readonly name: Uint8Array;
   nameLength = 0;
   private readonly parameterBytesMax: number;
@@ -54,7 +54,7 @@ export class CredentialForm {
     this.served = new Domains(realms);
   }
 
-  /** RFC 7616 §3.4: the phrase of a 400 where parameters are missing or improper, else null, and `name`. */
+  /** RFC 7616 §3.4: the phrase of a 400 where parameters are missing or improper, else null. Reads `name`. */
   fault(): Uint8Array | null {
     const c = credentials;
     const max = this.parameterBytesMax;
@@ -83,8 +83,8 @@ export class CredentialForm {
   }
 
   /**
-   * RFC 8760 §2.6 (6): not always the Request-URI, but of the same host, of a domain served, or of an IP address: the one
-   * the client reached us at, which nobody here can know for sure.
+   * RFC 8760 §2.6 (6): the digest URI need not equal the Request-URI. It must have the same host, a served domain, or an IP address: the
+   * address that the client reached us at is not known for sure.
    */
   private uriIsServed(): boolean {
     const at = credentials[C_URI_AT];
@@ -99,7 +99,7 @@ export class CredentialForm {
   }
 }
 
-/** RFC 8760 §2.7: nonce and response are empty where a client has not been challenged yet. */
+/** RFC 8760 §2.7: nonce and response are empty before the client's first challenge. */
 export function hasResponse(): boolean {
   const c = credentials;
   return c[C_NONCE_END] > c[C_NONCE_AT] && c[C_RESPONSE_END] > c[C_RESPONSE_AT];

@@ -4,7 +4,7 @@ import { SipHash } from '../../sip/siphash.ts';
 import { ascii } from '../../sip/writer.ts';
 
 /**
- * 16 bytes that follow from all of the secret and the purpose.
+ * 16 bytes derived from the whole secret and the purpose.
  * @param secret 32 bytes
  */
 export function deriveKey(secret: Uint8Array, purpose: string): Uint8Array {

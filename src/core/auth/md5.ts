@@ -1,5 +1,5 @@
-// MD5 (RFC 1321) of a digest's text, done by sip/simd/md5.ts in the memory that the text is gathered in. For Digest alone: an old
-// client's choice and no more; nothing else here may rest on it.
+// MD5 (RFC 1321) of a digest's text, computed by sip/simd/md5.ts in the memory that holds the text. Only for Digest with old
+// clients; nothing else may rely on MD5.
 // @hot
 
 import { core as theCore } from '../../sip/parser/core.ts';
@@ -10,7 +10,7 @@ const core = theCore;
 const MD5_BYTES = 16;
 const result = new Uint8Array(memory.buffer, DIGEST_OUT, MD5_BYTES);
 
-/** Where the text of a digest is gathered. What is behind it is overwritten. */
+/** The text of a digest. The bytes behind it are overwritten. */
 export const digestText = new Uint8Array(memory.buffer, DIGEST_TEXT, DIGEST_TEXT_BYTES);
 
 /** The digest of digestText[0, length), 16 bytes into `digest`. */
@@ -19,7 +19,7 @@ export function md5(length: number, digest: Uint8Array): void {
   for (let i = 0; i < MD5_BYTES; i++) digest[i] = result[i];
 }
 
-/** Appends slab[at, end) to the text, which is so long. Returns its new length. */
+/** Appends slab[at, end) to the text of this length. Returns its new length. */
 export function appendSpan(length: number, at: number, end: number): number {
   core.copyBytes(DIGEST_TEXT + length, at, end - at);
   return length + end - at;

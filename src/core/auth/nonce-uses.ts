@@ -1,5 +1,5 @@
-// The nonces of one life of a shard: issued, checked, and each nc taken once (RFC 7616 §3.3, §3.4). What other lives saw used is asked
-// of the AOR's record. Ages are told by a time that does not step back with the machine's clock.
+// The nonces of one life of a shard: issued, checked, and each nc accepted once (RFC 7616 §3.3, §3.4). The AOR's record tells the uses of
+// other lives. Ages are counted by a time that does not step back with the machine's clock.
 // @hot
 
 import { SteadyTime } from '../timers/steady-time.ts';
@@ -7,9 +7,9 @@ import type { AuthPolicy } from './auth-policy.ts';
 import { Nonces } from './nonce.ts';
 import { NC_FORGOTTEN, NonceWindow } from './nonce-window.ts';
 
-/** What an earlier life wrote down about used nonces. */
+/** An earlier life's record of used nonces. */
 export interface NonceFloors {
-  /** The highest nc that the record of the AOR under decision names for this nonce; -1 where it does not name it. */
+  /** The highest nc for this nonce in the record of the current AOR; -1 where the record does not name it. */
   highestNc(idHigh: number, idLow: number): number;
 }
 
@@ -17,13 +17,13 @@ export interface NonceOptions {
   readonly policy: AuthPolicy;
   /** 32 bytes, the same on every shard and node. */
   readonly secret: Uint8Array;
-  /** Number of the nonces' keys; another one ends every nonce. */
+  /** Generation of the nonces' keys; another one invalidates every nonce. */
   readonly generation?: number;
-  /** Where this shard's nonces begin to count: any number that differs between shards and processes. */
+  /** First number of this shard's nonces: any number that differs between shards and processes. */
   readonly nonceStart: number;
-  /** Of this memory of used nonces, 32 bits: a number that no other life has or had. */
+  /** Number of this life of the nonces' memory, 32 bits: no other life has or had it. */
   readonly life: number;
-  /** Nonces of other lives count only where the floors name them. */
+  /** Nonces of other lives are accepted only where the floors name them. */
   readonly floors?: NonceFloors;
 }
 
@@ -43,19 +43,19 @@ export class NonceUses {
     this.lifetimeMs = nonceLifetimeMs;
   }
 
-  /** Another life begins: what is known of used nonces may be out of date. @cold */
+  /** Begins another life: the memory of used nonces may be out of date. @cold */
   beginLife(life: number): void {
     this.nonces.beginLife(life);
     this.window.clear();
   }
 
-  /** Makes a nonce for the AOR in the realm and returns its text, good until the next one. */
+  /** Makes a nonce for the AOR in the realm and returns its text, valid until the next call. */
   issue(aorKey: Uint32Array, realm: Uint8Array, realmLength: number, clock: number): Uint8Array {
     this.nonces.issue(aorKey, realm, realmLength, this.time.at(clock));
     return this.nonces.text;
   }
 
-  /** What bytes[at, end) is for the AOR and the realm: NONCE_*. */
+  /** Checks the nonce bytes[at, end) for the AOR and the realm: NONCE_*. */
   check(
     bytes: Uint8Array,
     at: number,
@@ -68,7 +68,7 @@ export class NonceUses {
     return this.nonces.check(bytes, at, end, aorKey, realm, realmLength, this.time.at(clock));
   }
 
-  /** Whether the nonce checked last will be too old in so many seconds. */
+  /** Whether the nonce checked last will be too old in this many seconds. */
   endsWithin(seconds: number, clock: number): boolean {
     return this.time.at(clock) + 1000 * seconds - this.nonces.issuedAt > this.lifetimeMs;
   }

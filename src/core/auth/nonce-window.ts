@@ -1,17 +1,17 @@
-// Which nc values of which nonces were used (RFC 7616 §3.4, §5.12): a bounded queue of nonces, each with its highest nc and the
-// 64 below it. A nonce that had to be forgotten can never come back as an unused one. No clock, no randomness here.
+// Used nc values by nonce (RFC 7616 §3.4, §5.12): a bounded queue of nonces, each with its highest nc and the
+// 64 below it. A forgotten nonce never counts as unused again. No clock, no randomness.
 // @hot
 
 /** Not seen before, and noted now. */
 export const NC_NEW = 0;
 /** Seen before. */
 export const NC_REPLAYED = 1;
-/** So far below the highest that nobody can say. */
+/** So far below the highest that its use is unknown. */
 export const NC_TOO_OLD = 2;
-/** The nonce is not known here, and is of another life or as old as ones already forgotten: it may have been used. */
+/** The nonce is not known, and is of another life or as old as forgotten ones: it may have been used. */
 export const NC_FORGOTTEN = 3;
 
-/** Credentials without qop have no nc: each nonce is theirs once, and nobody's afterwards. */
+/** Credentials without qop have no nc: each nonce is accepted for them once, and for no request afterwards. */
 export const NC_WITHOUT_QOP = 0xffff_ffff;
 
 const WINDOW_MAX = 64;
@@ -25,28 +25,28 @@ const HIGHEST = 3;
 /** Bit k: nc `highest - k` was seen; low word k < 32, then the high one. */
 const SEEN_LOW = 4;
 const SEEN_HIGH = 5;
-/** When the nonce was issued, epoch ms, as a double: the fourth of the row. */
+/** Issue time of the nonce, epoch ms, as a double: the fourth of the row. */
 const ISSUED_AT = 3;
 const ROW_SHIFT = 3;
 
 export class NonceWindow {
   /** Nonces known. */
   count = 0;
-  /** Nonces of this life issued up to here (ms) that are not known may have been used and forgotten. */
+  /** Issue time (ms) up to which unknown nonces of this life may have been used and forgotten. */
   lowWaterMark = Number.NEGATIVE_INFINITY;
   private readonly capacity: number;
   private readonly window: number;
   private readonly lifetimeMs: number;
   /** Row of the oldest entry; the rows are a ring. */
   private oldest = 0;
-  /** Links: a row and 1, 0 for none, so that memory is touched only where there are nonces. */
+  /** Links: row + 1, 0 for none, so that memory is touched only where there are nonces. */
   private readonly heads: Int32Array;
   private readonly words: Int32Array;
   private readonly times: Float64Array;
 
   /**
-   * @param nonces how many are remembered at most (about 40 bytes each, touched only as they come)
-   * @param window how far below the highest nc another may come late, 1 to 64
+   * @param nonces maximum of remembered nonces (about 40 bytes each, touched only as they come)
+   * @param window width of the window below the highest nc in which a late one is accepted, 1 to 64
    * @param lifetimeMs age at which a nonce is stale anyway, and its entry free
    */
   constructor(nonces: number, window: number, lifetimeMs: number) {
@@ -70,7 +70,7 @@ export class NonceWindow {
 
   /**
    * Notes the use of a nonce under an nc, after its credentials were found right: NC_*; only NC_NEW changes anything.
-   * @param ofThisLife false: uses that are not known here were perhaps made before
+   * @param ofThisLife false: the nonce may have been used before, in another life
    */
   accept(idHigh: number, idLow: number, issuedAt: number, ofThisLife: boolean, nc: number, now: number): number {
     const row = this.find(idHigh, idLow);
@@ -80,7 +80,7 @@ export class NonceWindow {
     return NC_NEW;
   }
 
-  /** Takes up a nonce that an earlier process saw used up to `nc`: every nc up to there counts as seen. */
+  /** Adds a nonce that an earlier process saw used up to `nc`: every nc up to there counts as seen. */
   resume(idHigh: number, idLow: number, issuedAt: number, nc: number, now: number): void {
     if (this.find(idHigh, idLow) < 0) this.add(idHigh, idLow, issuedAt, nc, now, -1, -1);
   }
@@ -142,12 +142,12 @@ export class NonceWindow {
     this.heads[head] = row + 1;
   }
 
-  /** Drops up to two entries whose nonces are stale anyway; where none is and all rows are taken, the oldest, marking it. */
+  /** Drops up to two entries with stale nonces; else, where all rows are taken, the oldest, raising the mark to its time. */
   private evict(now: number): void {
     for (let i = 0; i < 2 && this.count > 0 && now - this.issuedAt(this.oldest) > this.lifetimeMs; i++)
       this.dropOldest();
     if (this.count < this.capacity) return;
-    // One of another life may be dated ahead of this one's clock: no reason to refuse what this one issues.
+    // A nonce of another life may be dated ahead of this life's clock: the mark must not refuse nonces that this life issues.
     this.lowWaterMark = Math.max(this.lowWaterMark, Math.min(this.issuedAt(this.oldest), now));
     this.dropOldest();
   }
@@ -172,7 +172,7 @@ export class NonceWindow {
   }
 }
 
-/** The row's highest nc rises: the marks of those seen move away from it. */
+/** Shifts the bits of seen nc values as the row's highest nc rises. */
 function shift(words: Int32Array, at: number, by: number): void {
   const low = words[at + SEEN_LOW];
   const high = words[at + SEEN_HIGH];

@@ -1,6 +1,6 @@
-// Nonces that need no memory (RFC 7616 §3.3): 24 bytes as 32 URL-safe characters. Eight say when the nonce was issued and tell it
-// from its neighbours, four in which life of the server; twelve are a keyed code over those, the AOR and the realm. Any process
-// with the secret can check one. Which were used, and how often, is nonce-window.ts.
+// Nonces that need no memory (RFC 7616 §3.3): 24 bytes as 32 URL-safe characters. Eight bytes hold the time of issue and a counter,
+// four the life of the server; twelve are a keyed code over those, the AOR and the realm. Any process with the secret can check a
+// nonce. Their uses are nonce-window.ts's.
 // @hot
 
 import { decodeBase64Url, encodeBase64Url } from '../../sip/base64url.ts';
@@ -10,26 +10,26 @@ import { deriveKey } from './derived-key.ts';
 /** Characters of a nonce. */
 export const NONCE_CHARS = 32;
 
-/** Made here, for this AOR and realm, and young enough. */
+/** Made by this server, for this AOR and realm, and young enough. */
 export const NONCE_FRESH = 0;
-/** Made here, for this AOR and realm, but too old; or of a key that is gone, so that nothing more can be said. */
+/** Made by this server, for this AOR and realm, but too old; or of an expired key, so that it cannot be checked. */
 export const NONCE_STALE = 1;
-/** For another AOR or realm, edited, or never made here. */
+/** For another AOR or realm, edited, or never made by this server. */
 export const NONCE_FOREIGN = 2;
 
 const COUNTER_BITS = 22;
 const COUNTER_MASK = (1 << COUNTER_BITS) - 1;
-/** How far into the future a nonce may have been issued: another node's clock. */
+/** Limit of a nonce's issue time in the future: another node's clock. */
 const CLOCK_SKEW_MS = 5_000;
 
 export class Nonces {
   /** The nonce issued last. */
   readonly text = new Uint8Array(NONCE_CHARS);
-  /** Of the nonce checked last, unless foreign: when it was issued (epoch ms), and 64 bits that name it. */
+  /** Of the nonce checked last, unless foreign: its issue time (epoch ms), and 64 bits that identify it. */
   issuedAt = 0;
   idHigh = 0;
   idLow = 0;
-  /** The nonce checked last was issued in this life: whatever use was made of it is known here. */
+  /** The nonce checked last was issued in this life: all its uses are known. */
   isOfThisLife = false;
   private readonly master: SipHash;
   private generation: number;
@@ -37,7 +37,7 @@ export class Nonces {
   private readonly keyMs: number;
   private counter: number;
   private life: number;
-  /** Keys of the epochs in use: an even one's in [0], an odd one's in [1]; `epochs` says which. */
+  /** Keys of the epochs in use: an even epoch's in [0], an odd one's in [1]; `epochs` has their numbers. */
   private readonly macs: SipHash[];
   private readonly epochs = new Float64Array(2).fill(-1);
   /** The nonce in binary: time and counter, life, then the code. */
@@ -45,10 +45,10 @@ export class Nonces {
 
   /**
    * @param secret 32 bytes, the same on every node and shard
-   * @param generation number of the secret; another one ends all nonces
+   * @param generation number of the secret; another one invalidates all nonces
    * @param lifetimeMs age up to which a nonce is fresh
-   * @param keyMs how long one key is used; at least lifetimeMs
-   * @param start where to begin counting: a number that differs between processes and shards
+   * @param keyMs lifetime of one key; at least lifetimeMs
+   * @param start first count: a number that differs between processes and shards
    * @param life 32 bits that no other life of this memory of used nonces has or had
    */
   constructor(secret: Uint8Array, generation: number, lifetimeMs: number, keyMs: number, start: number, life: number) {
@@ -62,13 +62,13 @@ export class Nonces {
     this.macs = [new SipHash(unset, 2, 4), new SipHash(unset, 2, 4)];
   }
 
-  /** Another generation than before ends all nonces. @cold */
+  /** Sets the generation; another one than before invalidates all nonces. @cold */
   useGeneration(generation: number): void {
     this.generation = generation;
     this.epochs.fill(-1);
   }
 
-  /** From here on nonces are of another life. @cold */
+  /** Begins another life, for all further nonces. @cold */
   beginLife(life: number): void {
     this.life = life >>> 0;
   }
@@ -87,7 +87,7 @@ export class Nonces {
     encodeBase64Url(raw, this.text);
   }
 
-  /** What bytes[at, end) is for the AOR and the realm: NONCE_*. Fills issuedAt, idHigh and idLow. */
+  /** Checks the nonce bytes[at, end) for the AOR and the realm: NONCE_*. Fills issuedAt, idHigh and idLow. */
   check(
     bytes: Uint8Array,
     at: number,
@@ -111,11 +111,11 @@ export class Nonces {
     return now - issuedAt <= this.lifetimeMs ? NONCE_FRESH : NONCE_STALE;
   }
 
-  /** The code over time, counter and life (raw[0] to raw[2]), AOR and realm, with the key of the epoch that `time` is in. */
+  /** The code over time, counter and life (raw[0] to raw[2]), AOR and realm, with the key of the epoch of `time`. */
   private code(time: number, aorKey: Uint32Array, realm: Uint8Array, realmLength: number): SipHash {
     const epoch = Math.floor(time / this.keyMs);
     const mac = this.keyed(epoch);
-    // Words of a fixed number, so that the realm behind them needs no mark of its own.
+    // A fixed number of words, so that the realm behind them needs no length.
     mac.begin();
     mac.word(this.raw[0]);
     mac.word(this.raw[1]);

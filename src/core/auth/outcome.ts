@@ -1,13 +1,13 @@
-// What authentication came to (Authenticator.outcome): for answers, counters and logs.
+// Outcomes of authentication (Authenticator.outcome): for answers, counters and logs.
 // @hot
 
-/** What authenticate() gives where the user is being fetched: no answer was written, ask again when it is there. */
+/** Result of authenticate() while the user is being fetched: no answer was written; it is called again when the user is known. */
 export const AUTH_PENDING = -1;
 
 export const AUTH_OK = 0;
-/** None for our realm, or none yet: the first step of every authentication. */
+/** No credentials for our realm, or none yet: the first step of every authentication. */
 export const AUTH_NO_CREDENTIALS = 1;
-/** An algorithm, a qop, a userhash that no challenge of ours offered. */
+/** An algorithm, a qop, a userhash that no challenge offered. */
 export const AUTH_NOT_OFFERED = 2;
 /** Malformed, incomplete, or for another URI: 400. */
 export const AUTH_IMPROPER = 3;
@@ -23,10 +23,10 @@ export const AUTH_NOT_ALLOWED = 8;
 /** Users cannot be looked up: 503. */
 export const AUTH_UNAVAILABLE = 9;
 export const AUTH_WAITING = 10;
-/** Right, but the nonce is another AOR's or realm's, or not from here: 401 with stale=true. */
+/** Right, but the nonce is another AOR's or realm's, or not of this server: 401 with stale=true. */
 export const AUTH_FOREIGN_NONCE = 11;
 
-/** Order of the failures of one request, of which the highest is answered: a right password, a wrong one, none. */
+/** Rank of a failure among those of one request; the highest is answered: a right password, a wrong one, none. */
 export function rankOf(outcome: number): number {
   if (outcome === AUTH_WRONG_RESPONSE || outcome === AUTH_UNKNOWN_USER) return 1;
   return outcome === AUTH_NO_CREDENTIALS || outcome === AUTH_NOT_OFFERED || outcome === AUTH_IMPROPER ? 0 : 2;

@@ -1,4 +1,4 @@
-// Whose password the credentials try, and whether they prove it (RFC 7616 §3.4.1).
+// The user whose password the credentials try, and the check of their proof (RFC 7616 §3.4.1).
 // @hot
 
 import { C_ALGORITHM, C_USERHASH, credentials } from '../../sip/credentials.ts';
@@ -24,7 +24,7 @@ export class PasswordCheck {
     this.dummies = new SipHash(deriveKey(secret, 'unknown users'), 2, 4);
   }
 
-  /** The user that the credentials name, as CredentialSource.find gives it. */
+  /** The user named by the credentials, as CredentialSource.find returns it. */
   findUser(): number {
     const { form } = this;
     const isHash = credentials[C_USERHASH] === 1;
@@ -32,8 +32,8 @@ export class PasswordCheck {
   }
 
   /**
-   * Whether the response is right. An unknown user costs what a wrong password costs: the same digests, and an HA1 that
-   * nobody has, made from the name either way.
+   * Whether the response is right. An unknown user costs as much time as a wrong password: the same digests, and an HA1 of no
+   * user, made from the name in both cases.
    */
   verify(user: number): boolean {
     if (user >= 0 && verifyResponse(this.users.ha1, user)) return true;

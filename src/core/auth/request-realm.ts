@@ -1,4 +1,4 @@
-// The realm that the request in the table is about (RFC 3261 §22.1), and whether credentials are for it (§22.2).
+// The realm of the request in the table (RFC 3261 §22.1), and whether credentials are for it (§22.2).
 // @hot
 
 import { C_REALM_AT, C_REALM_END, credentials, unescapeQuoted } from '../../sip/credentials.ts';
@@ -11,7 +11,7 @@ import type { CredentialSource } from './credential-source.ts';
 const REALM_BYTES_MAX = 256;
 
 export class RequestRealm {
-  /** As users.realmOf gives it. */
+  /** As users.realmOf returns it. */
   index = 0;
   /** text[0, length). */
   readonly text = new Uint8Array(REALM_BYTES_MAX);
@@ -24,7 +24,7 @@ export class RequestRealm {
     this.users = users;
   }
 
-  /** One realm per domain: of To, else of the Request-URI, else the first there is; so that every request has one. */
+  /** One realm per domain: of To, else of the Request-URI, else the first, so that every request has one. */
   choose(first: Uint8Array): void {
     if (this.is(slab, table[T_TO + URI_HOST_AT], table[T_TO + URI_HOST_END])) return;
     if (this.is(slab, table[T_REQUEST_URI + URI_HOST_AT], table[T_REQUEST_URI + URI_HOST_END])) return;
@@ -46,7 +46,7 @@ export class RequestRealm {
     return true;
   }
 
-  /** Whether the credentials name it exactly, by bytes: the client repeats what the challenge said. */
+  /** Whether the credentials name it exactly, by bytes: the client repeats the realm of the challenge. */
   isOfCredentials(): boolean {
     const at = credentials[C_REALM_AT];
     if (at < 0) return false;

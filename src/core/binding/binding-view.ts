@@ -1,5 +1,5 @@
-// A binding as programs and proxies see it: plain data made from an image. For lookups and events; the registrar itself never
-// makes one of these.
+// A binding in the form for programs and proxies: plain data made from an image. For lookups and events; the registrar itself
+// makes none.
 
 import { writeIp } from '../../sip/ip.ts';
 import { escapeUnseen, shownText, uriText } from '../../sip/shown-text.ts';
@@ -30,7 +30,7 @@ import {
 import { IMAGE_DIRECT, IMAGE_STATIC } from './image-layout.ts';
 import { type FlowLiveness, ownFlow } from './live-flow.ts';
 
-/** Feature parameters without "+" (RFC 3840 §9, RFC 4569 and what IANA has beside them). */
+/** Feature parameters without "+" (RFC 3840 §9, RFC 4569 and the other ones at IANA). */
 const FEATURES = new Set(
   (
     'audio automata class duplex data control mobility description events priority methods schemes application video ' +
@@ -49,27 +49,30 @@ export interface Push {
 
 /** One binding of an address-of-record (AOR). */
 export interface Binding {
-  /** The Contact URI as registered, without brackets; what cannot be seen is escaped in it. */
+  /** The Contact URI as registered, without brackets; invisible characters are escaped. */
   readonly uri: string;
   /** Display name as sent. */
   readonly display?: string;
   /** 0 to 1; 1 where the contact has none (RFC 3261 §20.10). */
   readonly q: number;
-  /** Whole seconds it has left; 0 for less than one. For ever: Infinity. */
+  /** Whole seconds until it expires; 0 for less than one. Infinity: it never expires. */
   readonly expires: number;
-  /** When it ends, epoch ms. */
+  /** Expiry, epoch ms. */
   readonly expiresAt: number;
   readonly registeredAt: number;
   readonly refreshedAt: number;
   /** Path (RFC 3327), topmost first: the route set of requests to this contact. Each with its brackets. */
   readonly path: readonly string[];
-  /** Where the REGISTER came from; with a Path, that is the last proxy. */
+  /** Source of the REGISTER; with a Path, the last proxy. */
   readonly source: { readonly address: string; readonly port: number; readonly transport: Transport };
-  /** The same as a SIP URI: where requests go for a user agent behind NAT that no proxy stands before. Empty for a static one, and where the connection has ended: then requests go to the URI. */
+  /**
+   * The same as a SIP URI: the target for a user agent behind NAT without a proxy before it. Empty for a static binding, and after its
+   * connection has closed: then the target is the URI.
+   */
   readonly received: string;
-  /** Aorta has the connection or the address straight to the user agent, with no proxy between. */
+  /** Aorta has the connection or the address of the user agent itself, with no proxy between. */
   readonly direct: boolean;
-  /** Of a stream's connection to Aorta itself, while it stands: its number. */
+  /** Number of the user agent's own connection to Aorta, while it is open. */
   readonly flow?: number;
   /** The node that holds the connection, where there are several. */
   readonly node?: number;
@@ -79,13 +82,15 @@ export interface Binding {
   readonly gruu?: string;
   /** RFC 5626. */
   readonly regId?: number;
-  /** What the user agent can do (RFC 3840): feature parameters by lower-case name, without quotes; true without value. */
+  /** Capabilities of the user agent (RFC 3840): feature parameters by lower-case name, without quotes; true without value. */
   readonly capabilities: Readonly<Record<string, string | true>>;
   /** The other Contact parameters, in the same form. */
   readonly params: Readonly<Record<string, string | true>>;
-  /** Where the URI names a push service (RFC 8599): what wakes the device, and what tells its contact again once it has woken. */
+  /** Where the URI names a push service (RFC 8599): the push address of the device, and the parameters that identify it after it woke. */
   readonly push?: Push;
-  /** Of a contact that is pinged: pings in a row without an answer, and of the last answer round-trip time and moment (epoch ms), where lookups know it. */
+  /**
+   * Of a pinged contact: pings in a row without an answer; round-trip time and moment (epoch ms) of the last answer, where lookups know them.
+   */
   readonly ping?: { readonly losses: number; readonly rttMs?: number; readonly answeredAt?: number };
   readonly callId: string;
   readonly cseq: number;
@@ -97,7 +102,7 @@ export interface Binding {
 /**
  * Makes one of the image at bytes[at].
  * @param now epoch ms
- * @param flows which connections stand: the binding's is left out where it has ended; null: not known
+ * @param flows open connections: the binding's is left out if it has closed; null: not known
  */
 export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: FlowLiveness | null = null): Binding {
   const text = (from: number, to: number): string => shownText(bytes, from, to);
@@ -184,7 +189,7 @@ function split(text: string, divider: string): string[] {
   return parts.filter((value) => value !== '');
 }
 
-/** Without q, reg-id and +sip.instance, which stand for themselves. Unquoted first: an escape for what cannot be seen is no quoted pair. */
+/** Without q, reg-id and +sip.instance, which have fields of their own. Quotes are removed first: the escapes add no quoted pairs. */
 function parameters(bytes: Uint8Array, from: number, to: number): Pick<Binding, 'capabilities' | 'params'> {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString();
   const capabilities: Record<string, string | true> = Object.create(null);

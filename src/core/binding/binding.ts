@@ -1,5 +1,5 @@
-// A binding as bytes: the image that the store keeps and the core compares, copies and lists (layout: image-layout.ts). Here: a
-// reader for each field from an image at bytes[at]. Writing one from a parsed Contact is binding-writer.ts's.
+// A binding as bytes: the image that the store keeps and the core compares, copies and lists (layout: image-layout.ts). This file
+// reads each field of an image at bytes[at]; binding-writer.ts writes an image from a parsed Contact.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -72,7 +72,7 @@ export function imageLength(bytes: Uint8Array, at: number): number {
   return u16(bytes, at + LENGTH);
 }
 
-/** Epoch milliseconds at which the binding ends; it is gone when `now` has reached it. */
+/** Expiry in epoch milliseconds; the binding has expired when `now` has reached it. */
 export function expiresAtOf(bytes: Uint8Array, at: number): number {
   return timeOf(bytes, at + EXPIRES_AT);
 }
@@ -89,7 +89,7 @@ export function cseqOf(bytes: Uint8Array, at: number): number {
   return u32(bytes, at + CSEQ);
 }
 
-/** What the valid temporary GRUUs of the instance share; zeros where there are none (gruu-rules.ts). */
+/** Epoch: the number that the valid temporary GRUUs of the instance share; 0 without any (gruu-rules.ts). */
 export function epochOf(bytes: Uint8Array, at: number): number {
   return u32(bytes, at + GRUU_EPOCH);
 }
@@ -103,7 +103,7 @@ export function hasFlag(bytes: Uint8Array, at: number, flag: number): boolean {
   return (bytes[at + FLAGS] & flag) !== 0;
 }
 
-/** reg-id of a flow (RFC 5626 §6: the binding is of instance and reg-id), 0 where RFC 3261's rules hold. */
+/** reg-id of a flow (RFC 5626 §6: instance and reg-id identify the binding), 0 where RFC 3261's rules hold. */
 export function regIdOf(bytes: Uint8Array, at: number): number {
   return u32(bytes, at + REG_ID);
 }
@@ -114,7 +114,7 @@ export function qOf(bytes: Uint8Array, at: number): number {
   return q === NO_Q ? 1000 : q;
 }
 
-/** Where the REGISTER came from: 4 or 6. */
+/** Address family of the REGISTER's source: 4 or 6. */
 export function familyOf(bytes: Uint8Array, at: number): number {
   return bytes[at + SOURCE_FAMILY];
 }
@@ -138,7 +138,7 @@ export function ipAt(at: number): number {
   return at + SOURCE_IP;
 }
 
-/** As Peers.flow; numbers of connections never come again (transport/flow/flows.ts). */
+/** As Peers.flow; numbers of connections are never used again (transport/flow/flows.ts). */
 export function flowOf(bytes: Uint8Array, at: number): number {
   return u32(bytes, at + SOURCE_FLOW);
 }
@@ -170,7 +170,7 @@ export function userAgentEnd(bytes: Uint8Array, at: number): number {
   return callIdEnd(bytes, at) + u16(bytes, at + USER_AGENT_LENGTH);
 }
 
-/** The Path (RFC 3327) from userAgentEnd on: its values in order with commas between them, as a Route header takes them. */
+/** The Path (RFC 3327) from userAgentEnd on: its values in order with commas between them, in the form of a Route header. */
 export function pathEnd(bytes: Uint8Array, at: number): number {
   return userAgentEnd(bytes, at) + u16(bytes, at + PATH_LENGTH);
 }
@@ -191,8 +191,8 @@ export function hasCallIdOfRequest(bytes: Uint8Array, at: number): boolean {
 }
 
 /**
- * Whether `at` starts a whole image that ends at or before `end`: what a record's checksum cannot promise of a record
- * written by a faulty program.
+ * Whether `at` starts a whole image that ends at or before `end`. A record's checksum does not prove it: the writing program may have
+ * been faulty.
  */
 export function isImage(bytes: Uint8Array, at: number, end: number): boolean {
   if (end - at < TEXTS) return false;
@@ -201,34 +201,34 @@ export function isImage(bytes: Uint8Array, at: number, end: number): boolean {
   return pathEnd(bytes, at) === at + length && instanceEnd(bytes, at) <= paramsEnd(bytes, at);
 }
 
-/** A nonce's two words as the one that bindings keep; never 0, which stands for no nonce. */
+/** A nonce's two words as one word, in the form that bindings keep; never 0, which stands for no nonce. */
 export function nonceIdOf(idHigh: number, idLow: number): number {
   return (Math.imul(idHigh, 0x9e3779b1) ^ idLow) >>> 0 || 1;
 }
 
-/** Whether the last request that made the binding was authenticated with the nonce of this id; 0: with none. */
+/** Whether the binding's last request was authenticated with the nonce of this id; 0: with none. */
 export function isOfNonce(bytes: Uint8Array, at: number, nonceId: number): boolean {
   return u32(bytes, at + NONCE_ID) === nonceId;
 }
 
-/** The highest nc the binding names for a nonce, or -1 where it names another nonce or none. */
+/** The highest nc in the binding for a nonce, or -1 where the binding names another nonce or none. */
 export function highestNcOf(bytes: Uint8Array, at: number, idHigh: number, idLow: number): number {
   if (u32(bytes, at + NONCE_ID) !== nonceIdOf(idHigh, idLow)) return -1;
   return u32(bytes, at + NONCE_COUNT);
 }
 
-/** Raises the nc that the binding names for a nonce, where it names this one. */
+/** Raises the nc in the binding, where it names this nonce. */
 export function raiseNc(bytes: Uint8Array, at: number, idHigh: number, idLow: number, nc: number): void {
   const known = highestNcOf(bytes, at, idHigh, idLow);
   if (known >= 0 && known < nc) setU32(bytes, at + NONCE_COUNT, nc);
 }
 
-/** All that the image at `at` keeps of its request: what a refresh leaves as it was. */
+/** Hashes the part of the image at `at` that a refresh does not change. */
 export function hashKept(hash: SipHash, bytes: Uint8Array, at: number): void {
   hash.span(bytes, at + KEPT, at + imageLength(bytes, at));
 }
 
-/** The image at `at` becomes what a refresh has made of it since it was written. */
+/** Applies to the image at `at` the refreshes since it was written. */
 export function refreshImage(bytes: Uint8Array, at: number, binding: PlainBinding): void {
   setTime(bytes, at + EXPIRES_AT, binding.expiresAt);
   setTime(bytes, at + REFRESHED_AT, binding.expiresAt - binding.grantedS * 1000);
@@ -238,7 +238,10 @@ export function refreshImage(bytes: Uint8Array, at: number, binding: PlainBindin
   setU32(bytes, at + NONCE_COUNT, binding.highestNc);
 }
 
-/** What a refresh may change in the image at `at`, for callers without the record. False: a refresh changes more, as it does where the binding sleeps. */
+/**
+ * Reads the fields that a refresh may change in the image at `at`, for callers without the record. False: a refresh changes more, as for a
+ * sleeping binding.
+ */
 export function describeImage(bytes: Uint8Array, at: number, into: PlainBinding): boolean {
   into.expiresAt = expiresAtOf(bytes, at);
   into.grantedS = (into.expiresAt - refreshedAtOf(bytes, at)) / 1000;

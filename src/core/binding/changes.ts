@@ -1,5 +1,5 @@
-// What happened to bindings, as bytes: the list a batch gathers while somebody listens, told only once it is committed.
-// Here: the layout of an entry and its writer. How it travels is shard/observe/event-ring's, what listeners see binding-events'.
+// Changes of bindings, as bytes: a list that each batch collects for listeners, published only after its commit.
+// This file has the layout of an entry and its writer; shard/observe/event-ring carries entries, binding-events presents them.
 // @hot
 
 import { imageLength } from './binding.ts';
@@ -11,13 +11,13 @@ export const CHANGE_UNREGISTERED = 3;
 export const CHANGE_EXPIRED = 4;
 /** The AOR had too many (policy evict-oldest). */
 export const CHANGE_EVICTED = 5;
-/** The connection it was made over has ended (RFC 5626 §7). */
+/** The connection of its REGISTER has closed (RFC 5626 §7). */
 export const CHANGE_FLOW_ENDED = 6;
 /** By an operator. */
 export const CHANGE_REMOVED = 7;
 
 // An entry: u32 length of the whole entry, u16 kind, u16 length of the AOR; f64 time (epoch ms), f64 sequence; the AOR's text;
-// the binding's image: the new one of what was registered or refreshed, else the last there was. All multiples of 8.
+// the binding's image: the new one after a registration or refresh, else the last one. All multiples of 8.
 const LENGTH = 0;
 const KIND = 4;
 const AOR_LENGTH = 6;
@@ -39,7 +39,7 @@ export interface ChangeSink {
   ): void;
 }
 
-/** Entries of one batch, back to back. Grows as it must: a batch has at most some hundred AORs. */
+/** Entries of one batch, back to back. Grows without a limit of its own: a batch has at most some hundred AORs. */
 export class Changes implements ChangeSink {
   count = 0;
   /** Entries: bytes[0, end). */
@@ -114,7 +114,7 @@ export interface ChangeParts {
   readonly imageAt: number;
 }
 
-/** Takes the entry at `at` apart: offsets into the bytes of the view. @cold */
+/** The parts of the entry at `at`: offsets into the bytes of the view. @cold */
 export function changeParts(view: DataView, at: number): ChangeParts {
   const aorAt = at + CHANGE_HEADER_BYTES;
   return {

@@ -1,5 +1,5 @@
-// What tells whether a request leaves an AOR's only binding as it is, without its record: a keyed hash of all that the binding's image
-// keeps of its request (binding.ts says what that is). A refresh changes nothing of it.
+// The identity of an AOR's only binding: a keyed hash of all that its image keeps of the request (hashKept in binding.ts). It tells
+// without the record whether a request leaves the binding unchanged. A refresh does not change it.
 // @hot
 
 import { SipHash } from '../../sip/siphash.ts';
@@ -23,7 +23,7 @@ export class Identity {
     this.hash = new SipHash(key);
   }
 
-  /** Of the image at `at`; never zero. */
+  /** Hashes the image at `at`; never zero. */
   compute(bytes: Uint8Array, at: number): void {
     const { hash } = this;
     hash.begin();
@@ -33,7 +33,7 @@ export class Identity {
     this.low = (hash.out[1] | 1) >>> 0;
   }
 
-  /** Of the image that the module has written last. */
+  /** Hashes the image that the module has written last. */
   computeWritten(): void {
     const { words } = this;
     module.identity(words[0], words[1], words[2], words[3]);

@@ -1,11 +1,11 @@
-// The layout of a binding's image (binding.ts reads it, binding-writer.ts writes it): plain numbers, since AssemblyScript reads this
+// The layout of a binding's image (binding.ts reads it, wasm/simd/image.ts writes it): plain numbers, since AssemblyScript reads this
 // file too.
 //
-// A new field takes a spare byte, or moves the texts: then the version of records is raised, and record-vN.ts says how images were before
+// A new field takes a spare byte, or moves the texts: then the version of records is raised, and record-vN.ts reads the earlier images
 // (location/record.ts, decisions/0104).
 //
-// An image is a head that each refresh writes anew, then all that it keeps of the request (from KEPT on): two requests whose
-// kept bytes are the same leave the same binding but for its times, its CSeq and its nonce.
+// An image is a head that each refresh rewrites, then the bytes kept of the request (from KEPT on). Two requests with the same kept bytes
+// leave the same binding except for its times, its CSeq and its nonce.
 
 // Offsets in an image; numbers are little-endian, times are milliseconds since 1970 in eight bytes.
 export const LENGTH = 0; // u16, of the whole image
@@ -13,13 +13,13 @@ export const EXPIRES_AT = 2;
 export const REFRESHED_AT = 10;
 export const REGISTERED_AT = 18;
 export const CSEQ = 26; // u32
-export const GRUU_EPOCH = 30; // u32: what the valid temporary GRUUs of the instance share (gruu.ts); 0 for none
+export const GRUU_EPOCH = 30; // u32: shared by the valid temporary GRUUs of the instance (gruu.ts); 0 for none
 export const NONCE_ID = 34; // u32 each: the nonce that the last request was authenticated with (nonceIdOf), and its highest nc
 export const NONCE_COUNT = 38;
-/** Where begins what an image keeps of its request, to its end. */
+/** Start of the bytes kept of the request; they run to the image's end. */
 export const KEPT = 42;
 export const FLAGS = 42; // IMAGE_*
-// 43 is spare
+// 43 is spare: 0, written with the flags
 export const REG_ID = 44; // u32, 0 where the binding is no flow (RFC 5626 §6)
 export const Q = 48; // u16 in thousandths, NO_Q where there is none
 export const SOURCE_FAMILY = 50;
@@ -47,11 +47,11 @@ export const GRUU_INSTANCE_BYTES_MAX = 512;
 // --- flags
 /** Made by an operator, not by a REGISTER: no REGISTER changes or removes it. */
 export const IMAGE_STATIC = 1;
-/** The request came straight from the user agent: its source is a flow to it (RFC 5626 §6). Else Path leads there. */
+/** The request came straight from the user agent: its source is a flow to it (RFC 5626 §6). Without the flag, requests follow Path. */
 export const IMAGE_DIRECT = 2;
-/** Straight over a connection, but the contact leads to the user agent without it (contact-reach.ts). */
+/** Straight over a connection, but the contact also leads to the user agent without it (contact-reach.ts). */
 export const IMAGE_BY_CONTACT = 4;
-/** Aorta has taken on to wake its device (RFC 8599 §5.6.1.1). */
+/** Aorta wakes its device by push (RFC 8599 §5.6.1.1). */
 export const IMAGE_PUSH = 8;
-/** It sleeps, and listeners have been told that it has ended (sleep.ts). An older program finds it run out, or its connection gone. */
+/** It sleeps, and listeners have been told that it has ended (sleep.ts). An older program finds it expired, or its connection closed. */
 export const IMAGE_ASLEEP = 16;

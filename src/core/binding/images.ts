@@ -5,7 +5,7 @@ import { IMAGE_ASLEEP } from './image-layout.ts';
 import type { FlowLiveness } from './live-flow.ts';
 import { isTarget } from './target.ts';
 
-/** How many there are, or -1 where the bytes are no sequence of images. */
+/** Number of images, or -1 where the bytes are no sequence of images. */
 export function countImages(bytes: Uint8Array, at: number, end: number): number {
   let count = 0;
   for (let image = at; image < end; image += imageLength(bytes, image)) {
@@ -16,8 +16,8 @@ export function countImages(bytes: Uint8Array, at: number, end: number): number 
 }
 
 /**
- * When the first of them leaves, epoch ms; a time past where one should have, 0 where there is none.
- * @param dormantMs how long those that sleep are kept behind their expiry; negative: not at all
+ * Earliest removal of an image, epoch ms; in the past if it is overdue, 0 without images.
+ * @param dormantMs time that sleeping bindings are kept after their expiry; negative: they are not kept
  */
 export function firstExpiry(bytes: Uint8Array, at: number, end: number, dormantMs: number): number {
   let first = 0;
@@ -29,7 +29,7 @@ export function firstExpiry(bytes: Uint8Array, at: number, end: number, dormantM
   return first;
 }
 
-/** Whether any of them is a target at `now`. */
+/** Whether any image is a target at `now`. */
 export function hasLiveImage(
   bytes: Uint8Array,
   at: number,
@@ -42,7 +42,7 @@ export function hasLiveImage(
   return false;
 }
 
-/** The highest nc that any of them names for a nonce, or -1. */
+/** The highest nc in any image for a nonce, or -1. */
 export function highestNc(bytes: Uint8Array, at: number, end: number, idHigh: number, idLow: number): number {
   let highest = -1;
   for (let image = at; image < end; image += imageLength(bytes, image)) {

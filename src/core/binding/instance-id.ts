@@ -1,4 +1,4 @@
-// Instance IDs (RFC 5626 §4.1): where a Contact of the request in the table has one, and when two are the same.
+// Instance IDs (RFC 5626 §4.1): their position in a Contact of the request in the table, and their equality.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -9,12 +9,12 @@ import { ascii } from '../../sip/writer.ts';
 const URN = ascii('urn:');
 const UUID = ascii('urn:uuid:');
 
-/** Where the instance ID of a Contact begins, behind its quote and bracket. A value without brackets is none. */
+/** Start of a Contact's instance ID, behind its quote and bracket. A value without brackets is none. */
 export function contactInstanceAt(contact: number): number {
   return table[contact + CONTACT_INSTANCE_AT] + 1;
 }
 
-/** Where it ends, before its bracket; contactInstanceAt where there is none. */
+/** End of a Contact's instance ID, before its bracket; contactInstanceAt where it has none. */
 export function contactInstanceEnd(contact: number): number {
   const at = table[contact + CONTACT_INSTANCE_AT];
   if (at < 0) return at + 1;
@@ -28,8 +28,8 @@ export function hasInstance(contact: number): boolean {
 }
 
 /**
- * Whether a[aAt, aEnd) and b[bAt, bEnd) are equal as URNs: a UUID without regard to case (RFC 9562 §4), of any other the
- * scheme and the namespace alone (RFC 8141 §3.1). What is no URN is compared byte by byte.
+ * Whether a[aAt, aEnd) and b[bAt, bEnd) are equal as URNs. A UUID is compared without regard to case (RFC 9562 §4); in another URN only
+ * the scheme and the namespace are (RFC 8141 §3.1). An ID that is no URN is compared byte by byte.
  */
 export function sameInstance(
   a: Uint8Array,
@@ -47,7 +47,7 @@ export function sameInstance(
   );
 }
 
-/** How many of its first bytes have no case: all of a UUID, "urn:namespace:" of another URN, none of anything else. */
+/** Number of leading bytes without case: all of a UUID, "urn:namespace:" of another URN, none of any other text. */
 export function foldedLength(bytes: Uint8Array, at: number, end: number): number {
   if (end - at > UUID.length && isText(bytes, at, at + UUID.length, UUID)) return end - at;
   if (end - at <= URN.length || !isText(bytes, at, at + URN.length, URN)) return 0;

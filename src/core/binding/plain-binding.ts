@@ -1,18 +1,18 @@
-// What is known of an AOR's only binding without its record: what a refresh compares, and what it changes.
+// An AOR's only binding without its record: the fields that a refresh compares and changes.
 
 /** The only binding of an AOR, without its texts. The registrar changes it in place. */
 export interface PlainBinding {
-  /** Keyed hash of all that a refresh leaves as it was; zeros: not known. */
+  /** Keyed hash of the part that a refresh does not change (identity.ts); zeros: not known. */
   identityHigh: number;
   identityLow: number;
   /** Epoch ms. */
   expiresAt: number;
-  /** The interval last granted, seconds: it was refreshed that long before it ends. */
+  /** The interval last granted, seconds: its last refresh was that long before its expiry. */
   grantedS: number;
   cseq: number;
-  /** What the temporary GRUUs of its instance share (gruu.ts); 0 without one. */
+  /** Shared by the temporary GRUUs of its instance (gruu.ts); 0 without one. */
   epoch: number;
-  /** The nonce that the last request was authenticated with (nonceIdOf), and the highest nc; zeros without one. */
+  /** The nonce that authenticated the last request (nonceIdOf), and the highest nc; zeros without one. */
   nonceId: number;
   highestNc: number;
 }

@@ -1,5 +1,5 @@
-// The device behind a contact (RFC 8599 §5.3): the push service, and what names the device there. Two contacts with the same are one
-// device, whatever else their URIs say.
+// The device behind a contact (RFC 8599 §5.3): its push service, and its parameters there. Two contacts with the same ones are one
+// device, whatever the rest of their URIs.
 // @hot
 
 import { URI_INTS } from '../../sip/parser/span-table.ts';
@@ -13,7 +13,7 @@ const PROVIDER = ascii('pn-provider');
 const PARAM = ascii('pn-param');
 const PRID = ascii('pn-prid');
 
-/** As its contact names it, with nothing escaped. */
+/** The device in its contact's parameters, with escapes undone. */
 export interface PushDevice {
   /** In lower case: `apns`, `fcm`, … */
   readonly provider: string;
@@ -43,7 +43,7 @@ export function nameSameDevice(
   );
 }
 
-/** Of the image at bytes[image]; null where its contact names none. @cold */
+/** The device of the image at bytes[image]; null where its contact names none. @cold */
 export function deviceOf(bytes: Uint8Array, image: number): PushDevice | null {
   const uri = new Int32Array(URI_INTS);
   parseUri(bytes, uriAt(bytes, image), uriEnd(bytes, image), uri, 0);
@@ -65,6 +65,6 @@ function unescaped(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // no UTF-8: as it stands
+    return text; // not UTF-8: unchanged
   }
 }

@@ -1,5 +1,5 @@
-// Bindings that sleep: their way is closed or their time is over, and a push can wake the device (RFC 8599). They are no targets; they are
-// kept for lookups to wake, and for the device to take up again.
+// Sleeping bindings: their connection has closed or their time is over, but a push can wake the device (RFC 8599). They are no targets.
+// They are kept so that lookups can wake the device, and so that the device can take its binding up again.
 // @hot
 
 import type { Writer } from '../../sip/writer.ts';
@@ -7,18 +7,18 @@ import { expiresAtOf, hasFlag, imageLength, nodeOf } from './binding.ts';
 import { FLAGS, IMAGE_ASLEEP, IMAGE_PUSH } from './image-layout.ts';
 import { type FlowLiveness, isCutOff, ownFlow } from './live-flow.ts';
 
-/** In place of milliseconds: nothing is kept asleep. */
+/** In place of milliseconds: sleeping bindings are not kept. */
 export const KEPT_NEVER = -1;
 
 /**
- * Whether the binding is kept although it may be no target: it has a device to wake, and has not been asleep for too long.
- * @param dormantMs how long a binding is kept behind its expiry; KEPT_NEVER: no push service is served
+ * Whether the binding is kept although it may be no target: it has a device to wake, and has not slept for too long.
+ * @param dormantMs time that a binding is kept after its expiry; KEPT_NEVER: no push service is served
  */
 export function mayBeAsleep(bytes: Uint8Array, image: number, now: number, dormantMs: number): boolean {
   return dormantMs >= 0 && hasFlag(bytes, image, IMAGE_PUSH) && now < expiresAtOf(bytes, image) + dormantMs;
 }
 
-/** Whether a push is what leads to the binding now. @param flows null: no connection is held here */
+/** Whether the binding is reached by a push now. @param flows null: this process holds no connections */
 export function isAsleep(
   bytes: Uint8Array,
   image: number,
@@ -32,17 +32,17 @@ export function isAsleep(
   return flow !== 0 && flows !== null && !flows.isAlive(flow, nodeOf(bytes, image));
 }
 
-/** Whether the binding, which is kept, waits for its device to take it up again: parked, asleep, or run out and not yet marked as asleep. */
+/** Whether a kept binding waits for its device to take it up again: parked, asleep, or expired and not yet marked as asleep. */
 export function isParked(bytes: Uint8Array, image: number, now: number, flows: FlowLiveness | null): boolean {
   return hasFlag(bytes, image, IMAGE_ASLEEP) || expiresAtOf(bytes, image) <= now || isCutOff(bytes, image, flows);
 }
 
-/** Whether the world has been told that the binding has ended. */
+/** Whether listeners have been told that the binding has ended. */
 export function isToldAsEnded(bytes: Uint8Array, image: number): boolean {
   return hasFlag(bytes, image, IMAGE_ASLEEP);
 }
 
-/** Copies an image as one that sleeps. */
+/** Copies an image, marking it as asleep. */
 export function copyAsleep(w: Writer, bytes: Uint8Array, image: number): void {
   const { at } = w;
   w.span(bytes, image, image + imageLength(bytes, image));

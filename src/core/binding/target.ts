@@ -1,4 +1,4 @@
-// Which bindings count now: whether one is a target, why not, and which of an instance's is the newest. The one rule behind lookups by
+// Targets: whether a binding is one, the reason if not, and the newest binding of an instance. The one rule behind lookups by
 // SIP, HTTP and programs, the rows of a 200, GRUUs, sweepers and exports (decisions/0062). Reading only.
 // @hot
 
@@ -18,8 +18,8 @@ import { sameInstance } from './instance-id.ts';
 import { type FlowLiveness, isCutOff } from './live-flow.ts';
 
 /**
- * How the binding has ended at `now`: CHANGE_EXPIRED or CHANGE_FLOW_ENDED; 0 where it has not.
- * @param flows null: connections are of no account
+ * The reason that has ended the binding at `now`: CHANGE_EXPIRED or CHANGE_FLOW_ENDED; 0 where it has not ended.
+ * @param flows null: connections are ignored
  */
 export function endedBy(bytes: Uint8Array, image: number, now: number, flows: FlowLiveness | null): number {
   if (expiresAtOf(bytes, image) <= now) return CHANGE_EXPIRED;
@@ -31,7 +31,7 @@ export function isTarget(bytes: Uint8Array, image: number, now: number, flows: F
   return endedBy(bytes, image, now, flows) === 0 && !hasFlag(bytes, image, IMAGE_ASLEEP);
 }
 
-/** Whether the image at `a` is newer than that at `b`: refreshed later; at the same time by a higher CSeq; else bound later. */
+/** Whether the image at `a` is newer than that at `b`: by its refresh time, then by its CSeq, then by its place in the record. */
 export function isNewer(bytes: Uint8Array, a: number, b: number): boolean {
   const later = refreshedAtOf(bytes, a) - refreshedAtOf(bytes, b) || cseqOf(bytes, a) - cseqOf(bytes, b);
   return later !== 0 ? later > 0 : a > b;

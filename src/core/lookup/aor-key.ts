@@ -1,4 +1,4 @@
-// An AOR that a person or another program names: its canonical text, and its key, the same keyed hash that a shard takes of a
+// An AOR named by a person or another program: its canonical text, and its key, the keyed hash that a shard also makes of a
 // request's To.
 
 import { E_OK } from '../../sip/parser/parse-error.ts';
@@ -8,13 +8,13 @@ import { SipHash } from '../../sip/siphash.ts';
 import { canonicalAor, parseUri } from '../../sip/uri/uri.ts';
 
 const AOR_BYTES = 1024;
-/** A URI may have parameters beyond the AOR; what is longer names none. */
+/** A URI may have parameters beyond the AOR; a longer text names none. */
 const URI_BYTES = 4096;
 const SIP = 'sip:';
 const AT_SIGN = 0x40;
 const DASH = 0x2d;
 const DOT = 0x2e;
-/** Characters of a plain AOR: in its user, and small letters and digits in its host, too. */
+/** Characters of a plain AOR: of its user; and those of its host, too: small letters and digits. */
 const IN_USER = 1;
 const IN_HOST = 2;
 const KIND = new Uint8Array(128);
@@ -22,14 +22,14 @@ for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.+') KIND[character.charCod
 for (const character of 'abcdefghijklmnopqrstuvwxyz0123456789') KIND[character.charCodeAt(0)] = IN_HOST;
 
 export interface NamedAor {
-  /** user@host, the host as canonicalAor writes it, escapes only where they are needed to read it as the same AOR. */
+  /** user@host, the host as canonicalAor writes it, with only the escapes that are needed to read it as the same AOR. */
   readonly text: string;
-  /** Four words. Good until the next AOR is read, as is what follows. */
+  /** Four words. Valid until the next AOR is read, as are the fields below. */
   readonly key: Uint32Array;
-  /** The URI it was read from, and its record. */
+  /** The URI that was read, and its record. */
   readonly bytes: Uint8Array;
   readonly uri: Int32Array;
-  /** The canonical text again, as bytes[0, length), and where its host begins. */
+  /** The canonical text again, as bytes[0, length), and the start of its host. */
   readonly canonical: Uint8Array;
   readonly length: number;
   readonly hostAt: number;
@@ -37,7 +37,7 @@ export interface NamedAor {
 
 /**
  * @param secret the data directory's
- * @returns reads an AOR given as `alice@example.com` or as a SIP URI; undefined where it is none
+ * @returns a reader of an AOR given as `alice@example.com` or as a SIP URI; it returns undefined for other texts
  */
 export function createAorReader(secret: Uint8Array): (aor: string) => NamedAor | undefined {
   const hash = new SipHash(secret.subarray(0, 16));
@@ -51,7 +51,7 @@ export function createAorReader(secret: Uint8Array): (aor: string) => NamedAor |
     return hash.out;
   };
   return (aor: unknown) => {
-    if (typeof aor !== 'string') return undefined; // of a program without types
+    if (typeof aor !== 'string') return undefined; // callers in JavaScript
     if (aor.length > URI_BYTES / 3) return undefined; // three bytes a character at most, and "sip:"
     const plainHostAt = aor.length > AOR_BYTES ? -1 : writePlain(aor, canonical);
     if (plainHostAt > 0) {
@@ -80,8 +80,8 @@ export function createAorReader(secret: Uint8Array): (aor: string) => NamedAor |
 }
 
 /**
- * Where the host begins in `user@host`, which is its own canonical form, or -1: of letters, digits and a few marks, a name with small
- * letters as host.
+ * Start of the host in a `user@host` that is its own canonical form, or -1. Only letters, digits and a few marks count; the host must be
+ * a name in small letters.
  */
 function writePlain(text: string, into: Uint8Array): number {
   let hostAt = -1;
@@ -102,7 +102,7 @@ function writePlain(text: string, into: Uint8Array): number {
     before = code === AT_SIGN ? DOT : code;
     into[i] = code;
   }
-  // What ends like an address is one, or nothing.
+  // A last label that starts like an address makes it one, or invalid.
   return hostAt < 0 || before === DOT || before === DASH || text.charCodeAt(label) <= 0x39 ? -1 : hostAt;
 }
 
@@ -122,7 +122,7 @@ function isUri(text: string): boolean {
   return text.charCodeAt(colon) === 0x3a && /^sips?:/i.test(text);
 }
 
-/** The key alone, for keeps. */
+/** A reader of keys alone: a copy that stays valid. */
 export function createAorKey(secret: Uint8Array): (aor: string) => Uint32Array | undefined {
   const read = createAorReader(secret);
   return (aor) => read(aor)?.key.slice();

@@ -1,5 +1,5 @@
-// Contacts of a PBX (RFC 6140 §5.2): one binding with `bnc` in its URI and without a user stands for a contact per number. Those are
-// made while they are asked for: the number becomes the user, `bnc` is left out, and `sg` of a GRUU is copied (§7.1.1).
+// Contacts of a PBX (RFC 6140 §5.2): one binding with `bnc` in its URI and without a user stands for a contact per number. Lookups
+// make those contacts: the number becomes the user, `bnc` is left out, and `sg` of a GRUU is copied (§7.1.1).
 // @hot
 
 import { AT_SIGN, isText, SEMICOLON } from '../../sip/scanner.ts';
@@ -18,7 +18,7 @@ export function isBulkContact(bytes: Uint8Array, image: number): boolean {
   return bncAt(bytes, uriAt(bytes, image), uriEnd(bytes, image)) >= 0;
 }
 
-/** Where `;bnc` stands in the URI bytes[at, end), or -1; a URI with a user has none. */
+/** Position of `;bnc` in the URI bytes[at, end), or -1; a URI with a user has none. */
 function bncAt(bytes: Uint8Array, at: number, end: number): number {
   let found = -1;
   for (let p = at; p < end && bytes[p] !== QUESTION_MARK; p++) {
@@ -30,7 +30,7 @@ function bncAt(bytes: Uint8Array, at: number, end: number): number {
   return found;
 }
 
-/** The number whose contacts are made, and the `sg` of the GRUU that was asked for. */
+/** Makes contacts for one number, with the `sg` of the GRUU in the request. */
 export class BulkContacts {
   /** "+" and digits. */
   private readonly number = new Uint8Array(16);
@@ -49,14 +49,14 @@ export class BulkContacts {
     this.sgEnd = this.sgAt;
   }
 
-  /** The value of `sg`, for as long as `bytes` has it. */
+  /** Sets the value of `sg`, valid as long as `bytes`. */
   askDevice(bytes: Uint8Array, at: number, end: number): void {
     this.bytes = bytes;
     this.sgAt = at;
     this.sgEnd = end;
   }
 
-  /** Writes the number's images, made of the PBX's in bytes[at, end), to into[0, …); returns their length. */
+  /** Writes the number's images, made from the PBX's in bytes[at, end), to into[0, …); returns their length. */
   write(bytes: Uint8Array, at: number, end: number, into: Uint8Array): number {
     this.into = into;
     this.at = 0;

@@ -1,5 +1,5 @@
-// Which numbers belong to which PBX (RFC 6140 §5.2): ranges by domain, found by the AOR of a number. The PBX's binding stands for all of
-// them; nothing is kept by number. What a number's contact looks like is bulk-contacts.ts's.
+// The numbers of each PBX (RFC 6140 §5.2): ranges by domain, found by the AOR of a number. The PBX's binding stands for all of
+// them; nothing is stored by number. bulk-contacts.ts makes a number's contact.
 // @hot
 
 import { AT_SIGN } from '../../sip/scanner.ts';
@@ -23,7 +23,7 @@ export interface NumberRange {
 }
 
 interface DomainNumbers {
-  /** In order, and apart from each other. */
+  /** Sorted and disjoint. */
   readonly first: Float64Array;
   readonly last: Float64Array;
   readonly owners: readonly NumberOwner[];
@@ -43,7 +43,7 @@ export class BulkNumbers {
     const byDomain = new Map<string, { range: NumberRange; owner: NumberOwner }[]>();
     for (const [pbx, ranges] of Object.entries(numbers)) {
       const named = read(pbx);
-      if (named === undefined) continue; // the configuration has none
+      if (named === undefined) continue; // the configuration never has one
       const owner = { aor: named.text, key: named.key.slice() };
       const canonical = latin1(named.canonical, 0, named.length);
       owners.push([canonical, owner]);
@@ -61,7 +61,7 @@ export class BulkNumbers {
     return numbers === undefined || Object.keys(numbers).length === 0 ? null : new BulkNumbers(numbers, secret);
   }
 
-  /** The PBX that a number belongs to; null where the canonical AOR in aor[0, length) is no number of any. */
+  /** The PBX of a number; null where the canonical AOR in aor[0, length) is not a number of any. */
   find(aor: Uint8Array, length: number): NumberOwner | null {
     if (length < 3 || aor[0] !== PLUS) return null;
     let at = 1;

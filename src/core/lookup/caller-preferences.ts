@@ -1,4 +1,4 @@
-// Caller preferences (RFC 3841 §7.2): which contacts a request may go to by what they are able to do (RFC 3840), and in which
+// Caller preferences (RFC 3841 §7.2): the contacts that a request may be sent to by their capabilities (RFC 3840), and their
 // order. Pure: the Accept-Contact, Reject-Contact and Request-Disposition of the request in the table, and the parameters of
 // contacts as text. Reading is done once per request that has such headers.
 
@@ -19,7 +19,7 @@ import {
 } from '../../sip/parser/span-table.ts';
 import { splitList, splitParams } from '../../sip/uri/param-text.ts';
 
-/** Values of Accept-Contact and Reject-Contact that one query may have, and alternatives of features in all of them. */
+/** Limits of one query: values of Accept-Contact and Reject-Contact, and feature alternatives in all of them. */
 export const PREFERENCES_MAX = 16;
 export const PREFERENCE_VALUES_MAX = 128;
 
@@ -31,14 +31,14 @@ const BASE_TAGS = new Set(
   ).split(' '),
 );
 
-/** One alternative of a feature's value. Numbers are ranges; `negated` stands for all but this. */
+/** One alternative of a feature's value. Numbers are ranges; `negated` stands for any other value. */
 interface Value {
   readonly negated: boolean;
   readonly text: string;
   readonly range: readonly [low: number, high: number] | undefined;
 }
 
-/** A feature set: by tag, the values of which one must hold. */
+/** A feature set: by tag, the alternatives of its value. */
 type Features = ReadonlyMap<string, readonly Value[]>;
 
 interface Preference {
@@ -47,11 +47,11 @@ interface Preference {
   readonly explicit: boolean;
 }
 
-/** What the caller prefers. */
+/** The preferences of a caller. */
 export interface CallerPreferences {
   readonly accept: readonly Preference[];
   readonly reject: readonly Features[];
-  /** From the method and event of the request, not from its headers: given up where nothing would be left. */
+  /** Made from the method and event of the request, not from its headers: ignored where they would leave no contact. */
   readonly implicit: boolean;
 }
 
@@ -69,7 +69,7 @@ export function readPreferences(): CallerPreferences | null {
   return { accept: [{ features, require: true, explicit: false }], reject: [], implicit: true };
 }
 
-/** Of values of Accept-Contact and Reject-Contact, each as in the header field: `*;audio;require`. Null where there are too many. */
+/** From values of Accept-Contact and Reject-Contact, each as in the header field: `*;audio;require`. Null where there are too many. */
 export function preferencesOf(accept: readonly string[], reject: readonly string[]): CallerPreferences | null {
   if (accept.length + reject.length > PREFERENCES_MAX) return null;
   const preferences = { accept: accept.map(preferenceOf), reject: reject.map(featuresOf), implicit: false };
@@ -88,15 +88,15 @@ export function readDispositions(): ReadonlySet<string> {
   return new Set(valuesOf('request-disposition', 'd').map((value) => value.trim().toLowerCase()));
 }
 
-/** What is asked about a contact: its q in thousandths, and its Contact parameters (from the first ";", as stored). */
+/** A contact to rate: its q in thousandths, and its Contact parameters (from the first ";", as stored). */
 export interface Candidate {
   readonly q: number;
   readonly params: string;
 }
 
 /**
- * Indices of the candidates that the request may go to, best first (§7.2.4): by q, within one q by how well they fit, within
- * that in the order given. Contacts without feature parameters are immune.
+ * Indices of the candidates that the request may be sent to, best first (§7.2.4): by q; within one q by their fit; within one fit in
+ * the given order. Contacts without feature parameters are immune.
  */
 export function orderByPreferences(candidates: readonly Candidate[], preferences: CallerPreferences): number[] {
   const rated = candidates.map((candidate, index) => ({
@@ -109,7 +109,7 @@ export function orderByPreferences(candidates: readonly Candidate[], preferences
   return chosen.sort((a, b) => b.q - a.q || b.fit - a.fit || a.index - b.index).map(({ index }) => index);
 }
 
-/** Qa from 0 to 1, or -1 where the contact is out. */
+/** Qa from 0 to 1, or -1 for an excluded contact. */
 function fitOf(contact: Features, { accept, reject }: CallerPreferences): number {
   if (contact.size === 0) return 1;
   for (const features of reject) {
@@ -135,7 +135,7 @@ function fitOf(contact: Features, { accept, reject }: CallerPreferences): number
   return count === 0 ? 0 : sum / count;
 }
 
-/** Whether some set of features is in both (RFC 2533): a tag that one of them leaves out is no obstacle. */
+/** Whether some set of features is in both (RFC 2533): a tag that one of them lacks is no obstacle. */
 function matches(a: Features, b: Features): boolean {
   for (const [tag, values] of a) {
     const others = b.get(tag);
@@ -194,7 +194,7 @@ function valueFrom(part: string): Value {
   return rest.startsWith('#') ? { negated, text: '', range: rangeFrom(rest.slice(1)) } : { ...token(rest), negated };
 }
 
-/** "=4", ">=4", "<=4" or "1:4". What makes no sense contains nothing. */
+/** "=4", ">=4", "<=4" or "1:4". An invalid range contains no number. */
 function rangeFrom(text: string): readonly [number, number] {
   const match = /^(>=|<=|=)?([+-]?\d+(?:\.\d+)?)(?::([+-]?\d+(?:\.\d+)?))?$/.exec(text);
   if (match === null) return [Number.NaN, Number.NaN];
@@ -205,7 +205,7 @@ function rangeFrom(text: string): readonly [number, number] {
   return relation === '=' || second === undefined ? [value, value] : [value, Number(second)];
 }
 
-/** Tokens have no case, strings in angle brackets have. */
+/** Tokens are compared without case, strings in angle brackets with it. */
 function token(text: string): Value {
   return { negated: false, text: text.toLowerCase(), range: undefined };
 }

@@ -1,11 +1,11 @@
-// What a caller prefers (RFC 3841), applied to the targets of a lookup: those that are out leave, the others change order. For
-// requests that say what they want, and for contacts that say which methods they take; the rest never come here.
+// A caller's preferences (RFC 3841), applied to the targets of a lookup: excluded ones are removed, the others are reordered. Only for
+// requests with preferences, and for contacts that list their methods or events.
 
 import { paramsEnd, qOf, uriEnd } from '../binding/binding.ts';
 import { type CallerPreferences, type Candidate, orderByPreferences } from './caller-preferences.ts';
 import type { Targets } from './targets.ts';
 
-/** @param bytes that the targets' images are in */
+/** @param bytes the bytes of the targets' images */
 export function applyPreferences(targets: Targets, bytes: Uint8Array, preferences: CallerPreferences): void {
   targets.count = reorder(targets.image, targets.count, bytes, preferences);
   targets.fallbacks = reorder(targets.fallback, targets.fallbacks, bytes, preferences);

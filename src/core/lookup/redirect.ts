@@ -1,6 +1,6 @@
 // The redirect server (RFC 3261 §8.3): any request for a user draws a 302 with the contacts of that user, or a refusal. Pure:
-// the request in the span table, the AOR's images in the exchange. Which images count, and in which order, is targets.ts's;
-// who may ask, admission's.
+// the request in the span table, the AOR's images in the exchange. targets.ts chooses and orders the images; admission decides
+// about the sender.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -59,10 +59,10 @@ const HEX = ascii('0123456789ABCDEF');
 const SIPS = ascii('sips:');
 const QUESTION_MARK = 0x3f;
 const AT_SIGN = 0x40;
-/** How long a contact that never runs out may be kept by the caller. */
+/** Seconds that the caller may keep a contact that never expires. */
 const STATIC_S = 3600;
 
-/** What may stand in a header of a URI as it is (RFC 3261 §25.1: hnv-unreserved and unreserved). */
+/** Characters that need no escape in a header of a URI (RFC 3261 §25.1: hnv-unreserved and unreserved). */
 const PLAIN = setOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'()[]/?:+$");
 
 export class RedirectServer {
@@ -75,9 +75,9 @@ export class RedirectServer {
   }
 
   /**
-   * 302 with the contacts of the AOR whose images are in the exchange, those that are asked for and that the caller prefers (RFC 3841),
-   * or a refusal; 0 and nothing written where there are none. To a sips request only sips contacts are named, since others would be a
-   * step down (RFC 5630 §5.4).
+   * 302 with the contacts of the AOR whose images are in the exchange, if the filter and the caller's preferences (RFC 3841) allow them,
+   * or a refusal; 0 and nothing written where there are none. A sips request gets only sips contacts, since others would lower its
+   * security (RFC 5630 §5.4).
    */
   answer(exchange: Exchange, asked: TargetFilter | null): number {
     const { targets } = this;
@@ -108,7 +108,7 @@ export class RedirectServer {
     return 302;
   }
 
-  /** Where there is no contact: 480 for a user that is known, else 404. */
+  /** Refuses where there is no contact: 480 for a known user, else 404. */
   refuse(exchange: Exchange, userIsKnown: boolean): number {
     return refuse(exchange, userIsKnown ? 480 : 404);
   }
@@ -124,7 +124,7 @@ export class RedirectServer {
     return false;
   }
 
-  /** False where there are more preferences than one query may have. @cold */
+  /** Applies the caller's preferences; false where they exceed the limits of a query. @cold */
   private prefer(bytes: Uint8Array): boolean {
     const { targets } = this;
     const preferences = readPreferences();
@@ -134,7 +134,7 @@ export class RedirectServer {
     return true;
   }
 
-  /** There are bindings, but none that the answer may name: too long for a stranger, a loop (§8.3), or not secure enough. */
+  /** Refuses where the answer may name none of the bindings: too long, a loop (§8.3), or not secure enough. */
   private refuseAll(exchange: Exchange, insecure: number, isFull: boolean): number {
     const { answer } = exchange.result;
     answer.start(answer.bytes, answer.from, answer.limit);
@@ -146,7 +146,7 @@ export class RedirectServer {
     return 480;
   }
 
-  /** Whether the contact in bytes[at, end) is what was asked for. Seldom so, and its host tells as a rule. */
+  /** Whether the contact in bytes[at, end) equals the Request-URI. Rarely so, and as a rule its host is another. */
   private isRequestUri(bytes: Uint8Array, at: number, end: number): boolean {
     if (!hasRequestHost(bytes, at, end)) return false;
     parseUri(bytes, at, end, this.uri, 0);
@@ -160,7 +160,7 @@ function isSips(bytes: Uint8Array, at: number): boolean {
   return isText(bytes, at, at + SIPS.length, SIPS);
 }
 
-/** Whether the host of the Request-URI stands somewhere behind an "@" in bytes[at, end). */
+/** Whether the host of the Request-URI follows an "@" in bytes[at, end). */
 function hasRequestHost(bytes: Uint8Array, at: number, end: number): boolean {
   const host = table[T_REQUEST_URI + URI_HOST_AT];
   const hostEnd = table[T_REQUEST_URI + URI_HOST_END];
@@ -169,7 +169,7 @@ function hasRequestHost(bytes: Uint8Array, at: number, end: number): boolean {
   return false;
 }
 
-/** Contact of one binding: its URI with the Path as a Route to go by, its parameters, and what it has left. */
+/** Contact of one binding: its URI with the Path as a Route header, its parameters, and its remaining lifetime. */
 function writeContact(w: Writer, bytes: Uint8Array, image: number, now: number): void {
   const uri = uriAt(bytes, image);
   w.text(CONTACT);
@@ -182,7 +182,7 @@ function writeContact(w: Writer, bytes: Uint8Array, image: number, now: number):
   writeRoute(w, bytes, image);
   w.byte(0x3e);
   w.span(bytes, uriEnd(bytes, image), paramsEnd(bytes, image));
-  // Without expires a contact is good for this once (§21.3.3): what has less than a second left.
+  // With less than a second left, without expires: a contact without it is valid for this one request (§21.3.3).
   const left = Math.floor((expiresAtOf(bytes, image) - now) / 1000);
   const seconds = hasFlag(bytes, image, IMAGE_STATIC) ? STATIC_S : left;
   if (seconds >= 1) {
@@ -220,7 +220,7 @@ function isPreference(at: number, end: number): boolean {
   );
 }
 
-/** Whether feature parameters in bytes[at, end) name methods or events, which the method of a request is held against. */
+/** Whether feature parameters in bytes[at, end) name methods or events, which are compared with the request's method. */
 function saysWhatItTakes(bytes: Uint8Array, at: number, end: number): boolean {
   for (let p = at; p < end; p++) {
     if (bytes[p] !== SEMICOLON) continue;

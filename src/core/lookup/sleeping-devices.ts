@@ -1,4 +1,4 @@
-// Which devices of an AOR sleep, and which are awake: what lookups by SIP, HTTP and programs wait for (RFC 8599 §5.6.2).
+// The devices of an AOR that sleep, and those that are awake: lookups by SIP, HTTP and programs wake and wait for them (RFC 8599 §5.6.2).
 
 import { hasFlag, imageLength } from '../binding/binding.ts';
 import { IMAGE_PUSH } from '../binding/image-layout.ts';
@@ -10,13 +10,13 @@ import type { TargetFilter } from './targets.ts';
 
 const NONE: readonly PushDevice[] = Object.freeze([]);
 
-/** What tells devices apart. */
+/** A key that identifies a device. */
 export function deviceKey({ provider, param, prid }: PushDevice): string {
   return `${provider} ${param} ${prid}`;
 }
 
 /**
- * Devices of the images in bytes[at, end) that a push leads to and no other way: each once.
+ * Devices of the images in bytes[at, end) that only a push reaches: each once.
  * @param dormantMs as mayBeAsleep's
  */
 export function sleepingDevices(

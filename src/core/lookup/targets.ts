@@ -1,5 +1,5 @@
-// Which bindings of an AOR a request may be sent to now, and in which order: the one rule behind lookups by SIP, HTTP and
-// programs. Expired bindings and dead flows never come through; of one instance only its newest flow does (RFC 5626 §7).
+// The bindings of an AOR that a request may be sent to now, and their order: the one rule behind lookups by SIP, HTTP and
+// programs. Expired bindings and dead flows are never among them; of one instance only its newest flow is (RFC 5626 §7).
 // @hot
 
 import { imageLength, instanceAt, instanceEnd, qOf, refreshedAtOf } from '../binding/binding.ts';
@@ -8,25 +8,25 @@ import { isNewer, isOfInstance, isTarget } from '../binding/target.ts';
 import { BINDINGS_MAX } from '../register/working-bindings.ts';
 
 export interface TargetFilter {
-  /** Whether the image at bytes[image] is not asked for. */
+  /** Whether the lookup leaves out the image at bytes[image]. */
   skips(bytes: Uint8Array, image: number): boolean;
-  /** Whether contacts with the same q come in the order of `rank`, the lowest first. */
+  /** Whether contacts with the same q are ordered by `rank`, the lowest first. */
   readonly ranks: boolean;
   rank(bytes: Uint8Array, image: number): number;
 }
 
 export class Targets {
-  /** Targets, best first: images in the bytes that were taken. */
+  /** Targets, best first: offsets of images in the given bytes. */
   readonly image = new Int32Array(BINDINGS_MAX);
   count = 0;
-  /** Other flows of the same instances, to be tried when a target's flow turns out to have failed. */
+  /** Other flows of the same instances, to be tried when a target's flow has failed. */
   readonly fallback = new Int32Array(BINDINGS_MAX);
   fallbacks = 0;
 
   /**
-   * Takes the images in bytes[at, end) that can be reached at `now` (epoch ms).
-   * @param asked leaves out what a GRUU does not lead to
-   * @param flows null: no connection is held here
+   * Collects the targets among the images in bytes[at, end) at `now` (epoch ms).
+   * @param asked leaves out bindings that a GRUU does not name
+   * @param flows null: this process holds no connections
    */
   collect(
     bytes: Uint8Array,
@@ -82,7 +82,7 @@ export class Targets {
     this.count = kept;
   }
 
-  /** Whether another target, kept or still to be looked at, is a newer flow of the same instance. */
+  /** Whether another target, kept or not yet checked, is a newer flow of the same instance. */
   private hasNewerFlow(bytes: Uint8Array, image: number): boolean {
     const at = instanceAt(bytes, image);
     const end = instanceEnd(bytes, image);

@@ -1,5 +1,5 @@
-// Pings as bytes: an OPTIONS for the contact (RFC 3261 §11), or empty lines (RFC 5626 §4.4.1, RFC 7118 §6). Its branch says all that is to
-// be known of it when its answer comes, under a code that no other can make: nothing is kept by request.
+// Pings as bytes: an OPTIONS for the contact (RFC 3261 §11), or empty lines (RFC 5626 §4.4.1, RFC 7118 §6). The branch holds all that its
+// answer needs, under a code that no other sender can make: no request is stored.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -13,7 +13,7 @@ import { transportOf, uriAt, uriEnd } from '../binding/binding.ts';
 // A constant of this module: V8 compiles its address in, while it loads an import each time it is used.
 const HEX = theHexDigits;
 
-/** As long as any ping: two URIs of a contact, the domain twice. */
+/** Bytes of the longest ping: two URIs of a contact, the domain twice. */
 export const PING_BYTES_MAX = 12_288;
 
 const OPTIONS = ascii('OPTIONS ');
@@ -38,7 +38,7 @@ const BRANCH_LENGTH = COOKIE.length + WORDS * WORD_DIGITS;
 /** The words of the branch read last. */
 const words = new Uint32Array(WORDS);
 
-/** The code over what a branch says, and which contact it is meant for. */
+/** The code over the words of a branch, and the contact's source. */
 export class PingCode {
   private readonly hash: SipHash;
 
@@ -47,7 +47,7 @@ export class PingCode {
     this.hash = new SipHash(key, 2, 4);
   }
 
-  /** Two words, good until the next hash of the thread. */
+  /** Two words, valid until the next hash of the thread. */
   of(keyWord: number, id: number, time: number, source: number): Uint32Array {
     const { hash } = this;
     hash.begin();
@@ -59,14 +59,14 @@ export class PingCode {
     return hash.out;
   }
 
-  /** Whether the branch read last has it. */
+  /** Whether the branch read last has the code for this source. */
   isOfBranch(source: number): boolean {
     const code = this.of(words[0], words[1], words[2], source);
     return ((code[0] ^ words[3]) | (code[1] ^ words[4])) === 0;
   }
 }
 
-/** Reads the branch of the response in the table: the last word of the AOR's key, where it answers a ping of any shard; -1 where it does not. */
+/** Reads the branch of the response in the table. Returns the last word of the AOR's key for a ping of any shard, else -1. */
 export function pingedKeyWord(): number {
   const at = table[T_VIAS + VIA_BRANCH_AT];
   const end = table[T_VIAS + VIA_BRANCH_END];
@@ -140,7 +140,7 @@ export function writeOptions(
   w.text(END);
 }
 
-/** What keeps a way through NAT open and is a ping over a connection (RFC 5626 §4.4.1). */
+/** Empty lines: they keep a NAT mapping open, and are a ping over a connection (RFC 5626 §4.4.1). */
 export function writeEmptyLines(w: Writer): void {
   w.text(EMPTY_LINES);
 }

@@ -1,18 +1,18 @@
-// Which contacts are pinged, how, and what a want of answers comes to: plain data, a part of the policy.
+// Pings: the contacts, the method, and the consequence of missing answers. Plain data, a part of the policy.
 
-/** Those whose REGISTER came straight from them: none, those behind NAT, or all. */
+/** Contacts whose REGISTER came straight from them: none of these, those behind NAT, or all. */
 export type PingedContacts = 'off' | 'nat' | 'all';
 
 export interface PingPolicy {
-  /** A request that is answered, or an empty line that keeps ways through NAT open. */
+  /** A request that draws an answer, or empty lines that keep NAT mappings open. */
   readonly method: 'options' | 'crlf';
-  /** Between two pings of a contact; the contacts are spread over it. */
+  /** Interval between two pings of a contact; the contacts are spread over it. */
   readonly intervalS: number;
-  /** A contact that leaves so many pings in a row unanswered is dead. */
+  /** A contact with this many unanswered pings in a row is dead. */
   readonly lossesMax: number;
-  /** What becomes of it: nothing, lookups leave it out until it answers, or its binding is removed. */
+  /** Consequence for a dead contact: none, lookups leave it out until it answers, or its binding is removed. */
   readonly dead: 'keep' | 'park' | 'remove';
-  /** Of contacts with the same q, the one refreshed last comes first, or the one that answers soonest. */
+  /** First among contacts with the same q: the one refreshed last, or the one with the shortest round-trip time. */
   readonly order: 'refreshed' | 'rtt';
 }
 

@@ -1,16 +1,16 @@
-// What came of pings, by AOR and source: round-trip time, last answer, losses in a row. A fixed table in the memory of each shard, which its
-// shard writes and every thread reads without locks. What finds no place in it counts as never pinged.
+// Results of pings, by AOR and source: round-trip time, last answer, losses in a row. A fixed table in the memory of each shard; the shard
+// writes it and every thread reads it without locks. A contact that finds no free row counts as never pinged.
 // @hot
 
-/** Contacts of a shard whose results are kept at most, a power of two. */
+/** Maximum of a shard's contacts with results, a power of two. */
 const ROWS = 1 << 20;
 const ROW_WORDS = 4;
 const WORDS = ROWS * ROW_WORDS;
-/** Rows that a contact may have: neighbours, from the one that its number names. */
+/** Rows that a contact may have: neighbours, from the row of its tag on. */
 const WAYS = 8;
 const NOTHING = new Uint32Array(0);
 
-// Of a row: two words that name it, the first of which is 0 in a free row and while it is written; time of the last answer in seconds since
+// Of a row: two words that name it, the first of which is 0 in a free row and during a write; time of the last answer in seconds since
 // 1970, 0 for none; losses above the round-trip time in ms.
 const TAG = 0;
 const TAG_MORE = 1;
@@ -19,7 +19,7 @@ const RESULT = 3;
 const RTT_MAX = 0xffff;
 const LOSSES_MAX = 0xff;
 
-/** Memory for the results of one shard, which has none before its first. @cold */
+/** Memory for the results of one shard, empty before its first result. @cold */
 export function createPingResults(): SharedArrayBuffer {
   return new SharedArrayBuffer(0, { maxByteLength: WORDS * 4 });
 }
@@ -30,7 +30,7 @@ export class PingResults {
   answeredAtS = 0;
   losses = 0;
   private readonly memories: readonly SharedArrayBuffer[];
-  /** Of each shard, as soon as it has results. */
+  /** By shard, as soon as it has results. */
   private readonly tables: Uint32Array[];
 
   /** @param memories one per shard */
@@ -39,7 +39,7 @@ export class PingResults {
     this.tables = memories.map(() => NOTHING);
   }
 
-  /** Looks for the results of a source. @param key of the AOR */
+  /** Finds the results of a source. @param key of the AOR */
   find(key: Uint32Array, source: number): boolean {
     const rows = this.tableOf(key);
     if (rows.length === 0) return false;
@@ -56,7 +56,7 @@ export class PingResults {
     return false;
   }
 
-  /** For the shard that owns the AOR. */
+  /** Only for the shard that owns the AOR. */
   set(key: Uint32Array, source: number, rttMs: number, answeredAtS: number, losses: number): void {
     let rows = this.tableOf(key);
     if (rows.length === 0) {
@@ -74,7 +74,7 @@ export class PingResults {
     Atomics.store(rows, at, tag);
   }
 
-  /** The contact is pinged no more. */
+  /** Forgets a contact that is no longer pinged. */
   clear(key: Uint32Array, source: number): void {
     const rows = this.tableOf(key);
     if (rows.length === 0) return;
@@ -88,7 +88,7 @@ export class PingResults {
     return key[3] % this.memories.length;
   }
 
-  /** Empty where its shard has no results yet. */
+  /** The table of a key's shard; empty before its first result. */
   private tableOf(key: Uint32Array): Uint32Array {
     const shard = this.shardOf(key);
     if (this.tables[shard].length === 0 && this.memories[shard].byteLength > 0)
@@ -105,7 +105,7 @@ function firstRow(tag: number): number {
   return (tag & (ROWS / WAYS - 1)) * WAYS * ROW_WORDS;
 }
 
-/** The contact's row, or a free one where it has none; -1: its neighbours have all. */
+/** The contact's row, else a free one; -1: its rows are all taken. */
 function placeFor(rows: Uint32Array, tag: number, more: number): number {
   let free = -1;
   for (let way = 0, at = firstRow(tag); way < WAYS; way++, at += ROW_WORDS) {

@@ -1,4 +1,4 @@
-// Whether contacts are pinged at all, and what lookups make of it.
+// Whether contacts are pinged at all, and the use of the results in lookups.
 
 import type { Policy } from '../uas/policy.ts';
 import { DEFAULT_PING_POLICY } from './ping-policy.ts';
@@ -8,9 +8,9 @@ export function pingsAny({ ping, byDomain }: Pick<Policy, 'ping' | 'byDomain'>):
   return ping !== 'off' || Object.values(byDomain).some((own) => own.ping !== undefined && own.ping !== 'off');
 }
 
-/** What lookups make of pings; null where they are to make nothing of them. */
+/** Use of ping results in lookups; null where no contact is pinged. */
 export interface PingRules {
-  /** Contacts with so many losses are left out; 0: none is. */
+  /** Contacts with this many losses are left out; 0: none is. */
   readonly parksAt: number;
   readonly ordersByRtt: boolean;
 }

@@ -1,4 +1,4 @@
-// Where a ping goes: the address or connection that a contact's REGISTER came from, straight from the user agent. Bindings of one AOR with
+// Target of a ping: the address or connection of the contact's REGISTER, straight from the user agent. Bindings of one AOR with
 // one source share their pings.
 // @hot
 
@@ -28,7 +28,7 @@ const SIP_PORT = 5060;
 const uri = new Int32Array(URI_INTS);
 const address = new Uint8Array(16);
 
-/** A number that stands for the source of the image among those of its AOR; never 0. */
+/** A number for the source of the image among those of its AOR; never 0. */
 export function sourceOf(bytes: Uint8Array, image: number): number {
   let hash = 0x811c9dc5;
   for (let p = image + SOURCE_FAMILY, end = image + DISPLAY_LENGTH; p < end; p++)
@@ -36,21 +36,21 @@ export function sourceOf(bytes: Uint8Array, image: number): number {
   return hash >>> 0 || 1;
 }
 
-/** Whether the contact of the image is one of those that are pinged. */
+/** Whether the contact of the image is pinged. */
 export function isPinged(bytes: Uint8Array, image: number, contacts: PingedContacts): boolean {
   if (contacts === 'off' || !hasFlag(bytes, image, IMAGE_DIRECT) || portOf(bytes, image) === 0) return false;
-  // A device that sleeps does not answer, and is woken by a push.
+  // A sleeping device does not answer; a push wakes it.
   if (pathEnd(bytes, image) > userAgentEnd(bytes, image) || hasFlag(bytes, image, IMAGE_PUSH)) return false;
   return contacts === 'all' || isBehindNat(bytes, image);
 }
 
-/** Whether the connection stands that the contact was registered over. */
+/** Whether the connection of the contact's REGISTER is open. */
 export function isReached(bytes: Uint8Array, image: number, flows: FlowLiveness | null): boolean {
   if (flows === null || transportOf(bytes, image) === TRANSPORT_UDP) return true;
   return flows.isAlive(flowOf(bytes, image), nodeOf(bytes, image));
 }
 
-/** The contact names another address than its REGISTER came from, or one that leads nowhere without its connection. */
+/** Whether the contact names another address than its REGISTER's source, or one that works only over its connection. */
 function isBehindNat(bytes: Uint8Array, image: number): boolean {
   if (transportOf(bytes, image) !== TRANSPORT_UDP) return !hasFlag(bytes, image, IMAGE_BY_CONTACT);
   if (parseUri(bytes, uriAt(bytes, image), uriEnd(bytes, image), uri, 0) !== 0) return false;

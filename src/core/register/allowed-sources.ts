@@ -1,5 +1,5 @@
-// Where registrations may come from: the transports and networks that the policy allows. Any other is refused, even where the user
-// has authenticated. The admin API's orders come by none.
+// Sources of registrations: the transports and networks that the policy allows. Any other is refused, even after the user
+// has authenticated. The admin API's orders have none.
 // @hot
 
 import { LISTENER_ADMIN, TRANSPORT_NAMES } from '../../sip/sources.ts';

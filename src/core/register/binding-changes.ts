@@ -1,4 +1,4 @@
-// What a REGISTER has changed, binding by binding: for those who listen to changes, and for the history.
+// The changes of a REGISTER, binding by binding: for listeners, and for the history.
 // @hot
 
 import { LISTENER_ADMIN } from '../../sip/sources.ts';
@@ -17,7 +17,7 @@ import type { Exchange } from '../uas/exchange.ts';
 import type { WorkingBindings } from './working-bindings.ts';
 
 /**
- * Tells `changes` of every difference between the request's state and the result's record.
+ * Reports every difference between the request's state and the result's record to `changes`.
  * @param bindings as the registrar left them
  */
 export function reportChanges({ request, result }: Exchange, bindings: WorkingBindings, changes: ChangeSink): void {

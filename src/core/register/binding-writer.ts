@@ -1,5 +1,5 @@
 // Has the module write the image of a binding (layout: image-layout.ts) from a parsed Contact of the request in the table, and copies
-// it into a record. What to write, and when it ends, is registrar.ts's.
+// it into a record. Content and expiry are registrar.ts's.
 // @hot
 
 import { Writer } from '../../sip/writer.ts';
@@ -25,9 +25,9 @@ const spelled = new Writer();
 
 /**
  * Writes the image of a Contact of the request in the table (its record starts at `contact`).
- * @param before image in the request's state that this one takes the place of, or negative
+ * @param before the image in the request's state that this one replaces, or negative
  * @param expiresAt epoch ms
- * @param asSent the contact is well formed (contact-spelling.ts); else it is written so that it is
+ * @param asSent the contact is well formed (contact-spelling.ts); else its spelling is corrected
  */
 export function writeImage(
   w: Writer,
@@ -58,12 +58,12 @@ export function writeImage(
   copyImage(w, length);
 }
 
-/** Copies the image of so many bytes that the module has written last. */
+/** Copies the image of this length that the module wrote last. */
 export function copyImage(w: Writer, length: number): void {
   w.copy(images.of(length));
 }
 
-/** Writes the contact's texts in a spelling that is well formed where the module finds them. */
+/** Writes the contact's texts in a well-formed spelling to the memory that the module reads. */
 function spell(contact: number): void {
   spelled.start(moduleBytes, layout.SPELLED, layout.SPELLED + layout.SPELLED_BYTES);
   writeDisplay(spelled, contact);

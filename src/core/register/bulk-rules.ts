@@ -1,5 +1,5 @@
-// Registrations for many numbers at once (RFC 6140 §5): what a REGISTER with `Require: gin` or a contact with `bnc` must be. Which
-// numbers a PBX has is bulk-numbers.ts's, what lookups make of its contact bulk-contacts.ts's.
+// Registrations for many numbers at once (RFC 6140 §5): rules for a REGISTER with `Require: gin` or a contact with `bnc`.
+// bulk-numbers.ts has the numbers of a PBX, bulk-contacts.ts makes the contacts of lookups.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -35,7 +35,7 @@ const REQUIRE_GIN = ascii('Require: gin\r\n');
 const ANSWER_ROWS = ascii('Supported: gin\r\nRequire: gin\r\n');
 
 export class BulkRules {
-  /** Null where no PBX has any. */
+  /** Null where no PBX has numbers. */
   readonly numbers: BulkNumbers | null;
   /** Whether PBXs may register their numbers. */
   readonly served: boolean;
@@ -51,7 +51,7 @@ export class BulkRules {
     this.served = servesBulk(policy);
   }
 
-  /** Whether the request in the table asks for numbers. */
+  /** Whether the request in the table requires gin. */
   get areAskedFor(): boolean {
     return this.served && requiresGin();
   }
@@ -62,7 +62,7 @@ export class BulkRules {
     return numbers === null ? 0 : checkBulk(exchange, policy, numbers);
   }
 
-  /** The rows of a 200 that lists a contact which stands for many. */
+  /** The rows of a 200 that lists a contact for many numbers. */
   writeRows(answer: Writer): void {
     answer.text(ANSWER_ROWS);
   }

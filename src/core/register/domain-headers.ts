@@ -22,7 +22,7 @@ export class DomainHeaders {
     this.associated = like?.associated ?? rows('P-Associated-URI', policy.associatedUris);
   }
 
-  /** There are none for any AOR. */
+  /** No AOR has any rows. */
   get isEmpty(): boolean {
     return this.routes.isEmpty && this.associated.isEmpty;
   }

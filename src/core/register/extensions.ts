@@ -1,4 +1,4 @@
-// The extensions in use, as a 200 lists them (RFC 3327 §5.3, RFC 5626 §6): SHOWS_*, for the module that writes it.
+// The extensions that a 200 shows (RFC 3327 §5.3, RFC 5626 §6): SHOWS_*, for the module that writes it.
 // @hot
 
 import { OPTION_OUTBOUND, OPTION_PATH } from '../../sip/parser/span-table.ts';
@@ -15,7 +15,7 @@ export function shownExtensions(work: ExchangeWork, policy: Policy): number {
   return supported | (showsPath(policy) ? SHOWS_PATH : 0) | (showsFlow(work) ? SHOWS_FLOW : 0);
 }
 
-/** How long a flow of ours may be idle, in seconds; 0: the client is not told. */
+/** Seconds that a flow to Aorta may be idle; 0: the client is not told. */
 export function shownFlowTimer({ direct }: ExchangeWork, policy: Policy): number {
   return direct ? policy.flowTimerS : 0;
 }

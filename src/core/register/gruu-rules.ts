@@ -1,6 +1,6 @@
-// What RFC 5627 §5.1 asks of a REGISTER with instance IDs: contacts that would loop are refused, temporary GRUUs end when an
-// instance starts anew. Those that are valid share an epoch, four bytes in the images of their instance; all that it takes
-// to end them is another epoch. How GRUUs look is gruu.ts's.
+// RFC 5627 §5.1's rules for a REGISTER with instance IDs: contacts that would loop are refused, temporary GRUUs end when an
+// instance restarts. The valid ones share an epoch, four bytes in the images of their instance; another epoch
+// ends them all. gruu.ts has the form of GRUUs.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -39,7 +39,7 @@ export function hasInstances(): boolean {
   return false;
 }
 
-/** 0, or 403: a contact with an instance that stays must be a SIP URI and lead elsewhere than back to the AOR. */
+/** 0, or 403: a contact with an instance that stays must be a SIP URI and must not lead back to the AOR. */
 export function checkInstances(exchange: Exchange, policy: Policy, gruus: Gruus): number {
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
     if (!hasInstance(contact) || requestedExpiresS(contact, policy) === 0) continue;
@@ -54,7 +54,7 @@ export function checkInstances(exchange: Exchange, policy: Policy, gruus: Gruus)
   return 0;
 }
 
-/** The AOR itself, and so its public GRUUs, under either scheme and with any parameters: a request to it would come back. */
+/** Whether the contact is the AOR itself, under either scheme and with any parameters, like its public GRUUs: a request would loop. */
 function isAor(request: Asked, contact: number): boolean {
   if (canonicalAor(slab, table, contact, aor) !== request.aorLength) return false;
   for (let i = 0; i < request.aorLength; i++) if (aor[i] !== request.aor[i]) return false;
@@ -66,7 +66,7 @@ function isAorKey(request: Asked, key: Uint32Array): boolean {
   return true;
 }
 
-/** Gives every binding that the request makes the epoch of its instance; a new epoch is given to the instance's others, too. */
+/** Sets the epoch of its instance in every binding that the request makes; a new epoch also in the instance's other bindings. */
 export function settleEpochs({ request, work }: Exchange, bindings: WorkingBindings): void {
   bindings.startEpochs();
   for (let i = 0; i < bindings.count; i++) {
@@ -91,7 +91,7 @@ function isNewLife(request: Asked, work: ExchangeWork, bindings: WorkingBindings
   return newest >= 0 && !hasCallIdOfRequest(request.state, newest);
 }
 
-/** Image of the instance's newest binding of before this request (with this reg-id, unless 0), or -1. */
+/** Image of the instance's newest binding from before this request (with this reg-id, unless 0), or -1. */
 function newestOf(request: Asked, bindings: WorkingBindings, contact: number, regId: number): number {
   const id = contactInstanceAt(contact);
   const idEnd = contactInstanceEnd(contact);
@@ -107,7 +107,7 @@ function isOfContact(request: Asked, image: number, contact: number): boolean {
   return isOfInstance(request.state, image, slab, contactInstanceAt(contact), contactInstanceEnd(contact));
 }
 
-/** Tells instances of one request apart, the same for two spellings of one. */
+/** A hash that separates the instances of one request, the same for two spellings of one. */
 function instanceHash(contact: number): number {
   const at = contactInstanceAt(contact);
   const end = contactInstanceEnd(contact);

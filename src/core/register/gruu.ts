@@ -1,8 +1,8 @@
-// GRUUs as texts (RFC 5627 §5.4): a public one is the AOR with the instance ID in `gr`, a temporary one a sealed token that
-// names AOR and instance and is read again without memory. Here they are read; simd/gruu.ts writes them. When they are made and when they end is gruu-rules.ts's.
+// GRUUs as texts (RFC 5627 §5.4). A public one is the AOR with the instance ID in `gr`; a temporary one is a sealed token with
+// AOR and instance, read without memory. This file reads them; simd/gruu.ts writes them; gruu-rules.ts begins and ends them.
 //
 // A token is 48 bytes: a synthetic IV and 32 bytes of ciphertext, in the manner of SIV (RFC 5297). The IV is a code (SipHash-2-4)
-// over contents and domain under one key, and starts the key stream (the same under another). Reasons: docs/decisions/0061.
+// over contents and domain under one key, and starts the key stream (the same hash under another). Reasons: docs/decisions/0061.
 
 import { decodeBase64Url } from '../../sip/base64url.ts';
 import {
@@ -24,15 +24,15 @@ import { GRUU_INSTANCE_BYTES_MAX } from '../binding/image-layout.ts';
 import { foldedLength, sameInstance } from '../binding/instance-id.ts';
 import { keyWords } from '../wasm/request-module.ts';
 
-/** What `Gruus.read` finds a URI to be. */
+/** Results of `Gruus.read`. */
 export const GRUU_NONE = 0; // it has no gr
 export const GRUU_PUBLIC = 1;
 export const GRUU_TEMPORARY = 2;
-/** It has a gr that was never given out here: 404 (RFC 5627 §6.1). */
+/** It has a gr that this server never issued: 404 (RFC 5627 §6.1). */
 export const GRUU_INVALID = 3;
 
 const TOKEN_CHARS = 64;
-// Places in the token's words: IV first, then what is sealed.
+// Places in the token's words: IV first, then the sealed words.
 const AOR_KEY = 4;
 const EPOCH = 8;
 // CSeq and reg-id of the binding behind it; the last word is zero.
@@ -40,14 +40,14 @@ const WORDS = 12;
 
 const GR = ascii('gr');
 export class Gruus {
-  /** Of the temporary GRUU read last: the key of its AOR (as AorState.key), and the epoch its instance's bindings share. */
+  /** Of the temporary GRUU read last: the key of its AOR (as AorState.key), and the epoch of its instance's bindings. */
   readonly aorKey = new Uint32Array(4);
   epoch = 0;
   private kind = GRUU_NONE;
   /** Of the public GRUU read last. */
   private readonly instance = new Uint8Array(GRUU_INSTANCE_BYTES_MAX);
   private instanceLength = 0;
-  /** What tokens are sealed with: four words each. */
+  /** Keys of the tokens: four words each. */
   readonly codeWords: Int32Array;
   readonly streamWords: Int32Array;
   private readonly code: SipHash;
@@ -69,8 +69,8 @@ export class Gruus {
   }
 
   /**
-   * What the URI of a record over `bytes` is: GRUU_*. After GRUU_TEMPORARY the AOR is that of `aorKey`, whatever the user
-   * part; after GRUU_PUBLIC it is the URI's own. `leadsTo` then says which of the AOR's bindings it stands for.
+   * Reads the URI of a record over `bytes`: GRUU_*. After GRUU_TEMPORARY the AOR is that of `aorKey`, for any user
+   * part; after GRUU_PUBLIC it is the URI's own. Then `leadsTo` chooses among the AOR's bindings.
    */
   read(bytes: Uint8Array, uri: Int32Array, base: number): number {
     this.kind = this.readKind(bytes, uri, base);
@@ -93,7 +93,7 @@ export class Gruus {
     return this.readToken(bytes, uri, base) ? GRUU_TEMPORARY : GRUU_INVALID;
   }
 
-  /** An instance ID that GRUUs are made for: a URN. */
+  /** Reads the instance ID of a public GRUU; false for one that cannot have GRUUs. */
   private readInstance(bytes: Uint8Array, at: number, end: number): boolean {
     const length = undoEscapes(bytes, at, end, this.instance);
     this.instanceLength = Math.max(0, length);
@@ -125,7 +125,7 @@ export class Gruus {
     return code.out;
   }
 
-  /** Seals or opens: the contents under the key stream that the IV starts. */
+  /** Seals or opens the contents, with the key stream that the IV starts. */
   private crypt(): void {
     const { stream, words } = this;
     for (let at = AOR_KEY; at < WORDS; at += 4) {
@@ -138,13 +138,13 @@ export class Gruus {
   }
 }
 
-/** Whether GRUUs are made for an instance ID: it must be a URN (RFC 5626 §4.1). */
+/** Whether an instance ID can have GRUUs: it must be a URN (RFC 5626 §4.1). */
 export function isGruuInstance(bytes: Uint8Array, at: number, end: number): boolean {
   const length = end - at;
   return length > 0 && length <= GRUU_INSTANCE_BYTES_MAX && foldedLength(bytes, at, end) > 0;
 }
 
-/** Undoes escapes once; returns the length, -1 where it does not fit. */
+/** Undoes escapes once; returns the length, -1 where the text does not fit. */
 function undoEscapes(bytes: Uint8Array, at: number, end: number, into: Uint8Array): number {
   let length = 0;
   for (let p = at; p < end; p++) {

@@ -1,5 +1,5 @@
-// Flows (RFC 5626 §6, registrar): whether the request came straight from the user agent, whether its reg-ids count, and
-// what the answer shows of it. What is done with the bindings is registrar.ts's.
+// Flows (RFC 5626 §6, registrar): whether the request came straight from the user agent, whether its reg-ids are used, and
+// the parts of the answer that show it. registrar.ts changes the bindings.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -38,19 +38,19 @@ function isFirstHop(): boolean {
   if (table[T_VIA_COUNT] !== 1) return false;
   const row = T_ROWS + table[T_FIRST_ROW + H_VIA] * ROW_INTS;
   if (table[row + ROW_NEXT] !== ABSENT) return false;
-  // A second value that could not be read was not counted.
+  // Vias does not count a second value that could not be read.
   for (let p = table[T_VIAS + VIA_END]; p < table[row + ROW_VALUE_END]; p++) if (slab[p] === COMMA) return false;
   return true;
 }
 
-/** reg-id of a Contact where it makes its binding a flow, else 0: without an instance ID it is ignored (§6). */
+/** reg-id of a Contact if it makes its binding a flow, else 0: without an instance ID it is ignored (§6). */
 export function flowRegId(contact: number, work: ExchangeWork): number {
   return work.flows && table[contact + CONTACT_REG_ID] > 0 && hasInstance(contact)
     ? table[contact + CONTACT_REG_ID]
     : 0;
 }
 
-/** Sets `direct` and `flows` of the exchange's work, and is 0 where the contacts may be so; else the status answered. After checkPath. */
+/** Sets `direct` and `flows` of the exchange's work; returns 0 if the contacts are allowed, else the status answered. After checkPath. */
 export function checkFlows(exchange: Exchange, policy: Policy): number {
   const { work } = exchange;
   work.direct = isFirstHop();
@@ -83,7 +83,7 @@ function hasRegId(): boolean {
   return false;
 }
 
-/** Whether the 200 shows that a reg-id was acted on: to a client that knows of flows. */
+/** Whether the 200 shows that a reg-id was used: to a client that supports outbound. */
 export function showsFlow(work: ExchangeWork): boolean {
   return work.flows && supports(OPTION_OUTBOUND) && hasFlow(work);
 }

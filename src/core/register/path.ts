@@ -1,5 +1,5 @@
-// Path (RFC 3327 §5.3): is the header in order, may this client's request have it, does an edge proxy speak of flows in it;
-// and whether the answer repeats it. What a binding keeps of it is simd/image.ts's.
+// Path (RFC 3327 §5.3): whether the header is well formed, whether this client's request may have it, whether an edge proxy sets `ob`;
+// and whether the answer repeats it. simd/image.ts copies it into a binding.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -31,12 +31,12 @@ import { refuse } from '../uas/response.ts';
 const OB = ascii('ob');
 const UNSUPPORTED_PATH = ascii('Unsupported: path\r\n');
 
-/** Whether the client of the request in the table knows the option. */
+/** Whether the client of the request in the table supports the option. */
 export function supports(option: number): boolean {
   return ((table[T_SUPPORTED] | table[T_REQUIRE]) & option) !== 0;
 }
 
-/** 0 where Path is absent or acceptable; then the exchange's work has whether one of its URIs has `ob`. Else the status answered. */
+/** 0 where Path is absent or acceptable, and the exchange's work notes whether one of its URIs has `ob`; else the status answered. */
 export function checkPath(exchange: Exchange, policy: Policy): number {
   const { work } = exchange;
   work.edgeOb = false;
@@ -52,7 +52,7 @@ export function checkPath(exchange: Exchange, policy: Policy): number {
     for (let p = at; ; p = skip(slab, p + 1, end, LWS)) {
       p = nextRoute(p, end);
       if (p === ROUTE_MALFORMED) return refuse(exchange, 400, MALFORMED_PATH, REASON_BAD_PATH);
-      // Of the nodes before us only the one next to the user agent may say so (RFC 5626 §5.1), wherever it stands.
+      // Only the proxy next to the user agent may set it (RFC 5626 §5.1), at any position of the Path.
       if (hasUriParam(slab, routeUri, 0, OB)) work.edgeOb = true;
       if (routeUri[URI_SCHEME] !== SCHEME_SIPS) work.pathIsSecure = false;
       if (p === end) break;
@@ -62,7 +62,7 @@ export function checkPath(exchange: Exchange, policy: Policy): number {
   return 0;
 }
 
-/** Whether the 200 repeats the request's Path: to a client that knows it. */
+/** Whether the 200 repeats the request's Path: to a client that supports it. */
 export function showsPath(policy: Policy): boolean {
   return policy.path !== 'off' && supports(OPTION_PATH);
 }

@@ -1,5 +1,5 @@
-// Push parameters of contacts (RFC 8599): which of them need a value (§8.7), and where Aorta serves push services what it takes on to
-// wake (§5.6.1): what that is stands in the exchange's work.
+// Push parameters of contacts (RFC 8599): the parameters that need a value (§8.7), and, where Aorta serves push services, the contacts
+// that it wakes (§5.6.1), noted in the exchange's work.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -43,8 +43,8 @@ const PNS = ascii('+sip.pns');
 const PNSREG = ascii('+sip.pnsreg');
 
 /**
- * 0; 400: a contact has pn-prid, pn-param or pn-purr without a value; 423: it is bound for too short a time to be woken; 555: nobody
- * serves its push service.
+ * 0; 400: a contact has pn-prid, pn-param or pn-purr without a value; 423: its interval is too short to be woken; 555: its push
+ * service is not served.
  * @param services null: none is served here
  */
 export function checkPush(exchange: Exchange, policy: Policy, services: PushServices | null): number {
@@ -59,12 +59,12 @@ export function checkPush(exchange: Exchange, policy: Policy, services: PushServ
   return refused;
 }
 
-/** Whether the contact has a device that can be woken. */
+/** Whether the contact names a device that can be woken. */
 export function hasDevice(contact: number): boolean {
   return hasUriParam(slab, table, contact, PRID) && hasUriParam(slab, table, contact, PROVIDER);
 }
 
-/** §5.6.1.1; without pn-prid it is a question, which changes nothing (§5.6.1.2). */
+/** §5.6.1.1; without pn-prid the contact is a query, which changes nothing (§5.6.1.2). */
 function takeOn(exchange: Exchange, policy: Policy, services: PushServices, contact: number): number {
   const seconds = requestedExpiresS(contact, policy);
   if (seconds === 0 || !hasUriParam(slab, table, contact, PROVIDER)) return 0;
@@ -78,7 +78,7 @@ function takeOn(exchange: Exchange, policy: Policy, services: PushServices, cont
     if (services.needsParam(service) && !hasUriParam(slab, table, contact, PARAM)) return 0;
     const { shortestS } = services;
     const most = work.grantMaxS < policy.maxExpiresS ? work.grantMaxS : policy.maxExpiresS;
-    if (most < shortestS) return 0; // whatever it asks for: it is not woken
+    if (most < shortestS) return 0; // for any requested interval: it is not woken
     if (seconds < shortestS) return shortestS <= BRIEF_BELOW_S ? refuseTooBrief(exchange, shortestS) : 0;
     work.wakes = true;
   }
@@ -87,7 +87,7 @@ function takeOn(exchange: Exchange, policy: Policy, services: PushServices, cont
   return 0;
 }
 
-/** Whether a hop before us has said that it wakes the device. */
+/** Whether a hop before Aorta has announced that it wakes the device. */
 function isLeftToOthers(): boolean {
   for (let row = table[T_FIRST_ROW + H_FEATURE_CAPS]; row >= 0; row = table[T_ROWS + row * ROW_INTS + ROW_NEXT]) {
     const at = T_ROWS + row * ROW_INTS;

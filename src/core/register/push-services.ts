@@ -1,4 +1,4 @@
-// Push services that are served, found by the name that a contact has for one, and the Feature-Caps rows that say so (RFC 8599 §5.4,
+// The served push services, found by the name in a contact, and the Feature-Caps rows that announce them (RFC 8599 §5.4,
 // RFC 6809): one for each type. Made beforehand from the policy.
 // @hot
 
@@ -9,13 +9,13 @@ import { type PushPolicy, shortestPushS } from '../uas/push-policy.ts';
 export class PushServices {
   /** Bits of all of them. */
   readonly all: number;
-  /** Seconds; contacts bound for less are not woken. */
+  /** Seconds; contacts with shorter intervals are not woken. */
   readonly shortestS: number;
   readonly refusesOthers: boolean;
   private readonly names: readonly Uint8Array[];
   private readonly needParam: number;
   private readonly rows: readonly Uint8Array[];
-  /** For devices that wake by themselves. */
+  /** For devices that wake without a push, too. */
   private readonly rowsWithReg: readonly Uint8Array[];
 
   constructor(policy: PushPolicy) {
@@ -47,7 +47,7 @@ export class PushServices {
     return (this.needParam & service) !== 0;
   }
 
-  /** @param services their bits @param byItself the device wakes by itself, too (§8.5) */
+  /** @param services their bits @param byItself the device also wakes without a push (§8.5) */
   write(w: Writer, services: number, byItself: boolean): void {
     const rows = byItself ? this.rowsWithReg : this.rows;
     for (let i = 0; i < rows.length; i++) if ((services & (1 << i)) !== 0) w.text(rows[i]);

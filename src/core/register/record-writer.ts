@@ -1,5 +1,5 @@
-// Writes the AOR's bindings as a REGISTER leaves them, and what they tell of the nonces used. Which bindings there are is
-// working-bindings.ts's.
+// Writes the AOR's bindings after a REGISTER, with the nonces that they name. working-bindings.ts has the
+// list of bindings.
 // @hot
 
 import { CONTACT_INTS, T_CONTACTS } from '../../sip/parser/span-table.ts';
@@ -11,7 +11,7 @@ import type { Exchange, ExchangeWork } from '../uas/exchange.ts';
 import { writeImage } from './binding-writer.ts';
 import type { WorkingBindings } from './working-bindings.ts';
 
-/** The binding's nonce becomes the request's, with the highest nc that it was used with as far as the binding tells. */
+/** Sets the binding's nonce to the request's, with its highest nc: the request's, or a higher one that the binding has. */
 export function renewNonce(work: ExchangeWork, binding: PlainBinding): void {
   const id = nonceIdOf(work.nonceIdHigh, work.nonceIdLow);
   if (work.authenticated) raiseHighestNc(work, binding.nonceId === id ? binding.highestNc : -1);
@@ -24,8 +24,8 @@ function raiseHighestNc(work: ExchangeWork, known: number): void {
 }
 
 /**
- * Kept bindings are copied, those of this request written anew, in the order in which they first came. All that were made
- * with the request's nonce name the highest nc it was used with: whichever of them is removed, a restart forgets no use.
+ * Copies kept bindings and writes those of this request, in the order in which they first came. All bindings made with the request's
+ * nonce name its highest nc: if any of them is removed, a restart still knows every use.
  * @param asSent by contact of the request: 1 where it is written as it was sent
  */
 export function writeRecord(exchange: Exchange, bindings: WorkingBindings, asSent: Uint8Array): void {

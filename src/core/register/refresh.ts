@@ -1,5 +1,5 @@
-// Refreshes: a request that asks for nothing but that the AOR's only binding live on, so that everything its image keeps is as it was.
-// It changes when the binding ends, its CSeq and its nonce, and is decided and answered from the request and that binding alone: image,
+// Refreshes: a request that only prolongs the AOR's only binding, so that the kept bytes of its image stay the same.
+// It changes the binding's expiry, its CSeq and its nonce. It is decided and answered from the request and that binding alone: image,
 // comparison and the 200 in one call of the module.
 // @hot
 
@@ -34,8 +34,8 @@ const module = requestModule;
 const told = toldWords;
 
 /**
- * Whether the request in the table may be a refresh of `binding` as far as that can be told without its texts: one
- * contact, no "*", a binding that has not run out, a CSeq that is in order whatever the Call-ID.
+ * Whether the request in the table may be a refresh of `binding`, as far as the fields without texts tell: one
+ * contact, no "*", a binding that has not expired, a CSeq in order for any Call-ID.
  */
 export function mayRefresh(binding: PlainBinding, now: number): boolean {
   if (table[T_CONTACT_COUNT] !== 1 || table[T_CONTACT_STAR] !== 0) return false;
@@ -43,7 +43,7 @@ export function mayRefresh(binding: PlainBinding, now: number): boolean {
 }
 
 /**
- * Whether the request leaves the binding as it is; then its 200 is the exchange's answer, and the image in the module's memory.
+ * Whether the request leaves the binding's kept bytes the same; then the exchange's answer is its 200, and the module's memory has the image.
  * @param granted seconds
  * @param shows SHOWS_* of the extensions, and SHOWS_END
  */
@@ -95,7 +95,7 @@ export function refreshBinding(
   return true;
 }
 
-/** Its connection has ended meanwhile: then the answer leaves the binding out (live-flow.ts). */
+/** The connection has closed meanwhile, and the answer leaves out a binding that ends with it (live-flow.ts). */
 function isCutOff(flags: number, { peers, peer, liveFlows }: Readonly<ExchangeRequest>): boolean {
   const flow = peers.flow[peer];
   if (liveFlows === null || flow === 0 || peers.transport[peer] === TRANSPORT_UDP) return false;

@@ -1,6 +1,6 @@
 // The registrar: RFC 3261 §10.3, one function per step, in the RFC's order. A pure function of the request in the span
-// table, the AOR's bindings and the time; all that is to be done stands in the exchange's result. No I/O, no clock, no chance.
-// Each step returns 0 to go on, or the status of the answer it has written, which ends the request with nothing changed.
+// table, the AOR's bindings and the time; its only output is the exchange's result. No I/O, no clock, no randomness.
+// Each step returns 0 to continue, or the status of the answer it has written, which ends the request without a change.
 // @hot
 
 import { CONTACTS_MAX } from '../../sip/parser/limits.ts';
@@ -59,9 +59,9 @@ export class Registrar {
   private readonly asSent = new Uint8Array(CONTACTS_MAX);
 
   /**
-   * @param secret 32 bytes: what temporary GRUUs are sealed with
-   * @param like another of the same server: where both write the same answers they share what is made for them, so that requests for
-   * one after the other cost no more than those for one
+   * @param secret 32 bytes: keys of temporary GRUUs
+   * @param like another of the same server: registrars with the same answers share their prepared parts, so that requests for
+   * different ones in turn cost no more than those for one
    */
   constructor(policy: Policy, secret: Uint8Array, like: Registrar | null = null) {
     this.policy = policy;
@@ -75,7 +75,7 @@ export class Registrar {
     this.bindings = new WorkingBindings(policy);
   }
 
-  /** What needs no bindings: is there an AOR to register for, are the contacts acceptable (request-rules.ts)? */
+  /** Checks that need no bindings: the AOR and the contacts (request-rules.ts). */
   checkRequest(exchange: Exchange): number {
     return this.rules.check(exchange);
   }
@@ -92,9 +92,9 @@ export class Registrar {
   }
 
   /**
-   * Steps 6 to 8 for a request that asks for nothing but that the AOR's only binding live on: decided and answered from the
-   * request and that binding, which is changed. GO_ON where it is no such request; then nothing has been done.
-   * @param keepsImage whether the binding's image is wanted in the exchange's record
+   * Steps 6 to 8 for a request that only prolongs the AOR's only binding: decided and answered from the
+   * request and that binding, which is changed. GO_ON for other requests; then nothing has changed.
+   * @param keepsImage whether the binding's image is copied into the exchange's record
    */
   refresh(exchange: Exchange, binding: PlainBinding, identity: Identity, keepsImage: boolean): number {
     const { request, work, result } = exchange;
@@ -125,7 +125,7 @@ export class Registrar {
     return 200;
   }
 
-  /** The answer to a request that an earlier life of the shard has carried out, or 0 where it is none (repeat.ts). */
+  /** The answer to a request that an earlier life of the shard has carried out, or 0 for other requests (repeat.ts). */
   answerRepeat(exchange: Exchange): number {
     const { request, result } = exchange;
     if (!request.mayRepeat || request.stateEnd <= request.stateAt) return GO_ON;
@@ -136,13 +136,13 @@ export class Registrar {
     return GO_ON;
   }
 
-  /** The answer to a request that was carried out before: step 8 alone, on the bindings there are now. */
+  /** The answer to a request that was carried out before: step 8 alone, on the current bindings. */
   answerAgain(exchange: Exchange): number {
     this.bindings.load(exchange);
     return this.step8Answer(exchange);
   }
 
-  /** Every binding is removed, unless one of this Call-ID was made by a later request. */
+  /** Removes every binding, unless one of this Call-ID was made by a later request. */
   private step6Wildcard(exchange: Exchange): number {
     if (table[T_CONTACT_STAR] === 0) return GO_ON;
     const bindings = this.bindings;
@@ -155,7 +155,7 @@ export class Registrar {
     return GO_ON;
   }
 
-  /** Each contact in turn, those that stay first: refreshes, adds or removes a binding. All of them, or none. */
+  /** Each contact in turn, those that stay first: refreshes, adds or removes a binding. All or none of the changes are made. */
   private step7Contacts(exchange: Exchange): number {
     const count = table[T_CONTACT_COUNT];
     let refused = GO_ON;
@@ -181,7 +181,7 @@ export class Registrar {
     const bindings = this.bindings;
     const binding = bindings.find(exchange, contact);
     const image = binding < 0 ? ABSENT : bindings.imageAt[binding];
-    // A binding this request has made itself is settled in order; one from before obeys Call-ID and CSeq.
+    // A binding that this request has made itself may be replaced; one from before obeys Call-ID and CSeq.
     if (binding >= 0 && bindings.contact[binding] < 0 && isOutOfOrder(request, image))
       return refuse(exchange, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
     const granted = grantedS(exchange, this.policy, seconds, lastGrantedS(request, image, seconds));
@@ -194,14 +194,14 @@ export class Registrar {
     return GO_ON;
   }
 
-  /** Behind all contacts: what sleeps under a URI that one of them names obeys Call-ID and CSeq first. */
+  /** After all contacts: a sleeping binding whose URI a contact names has obeyed Call-ID and CSeq by then. */
   private takeUpDevices(exchange: Exchange): void {
     const end = T_CONTACTS + table[T_CONTACT_COUNT] * CONTACT_INTS;
     for (let contact = T_CONTACTS; contact < end; contact += CONTACT_INTS)
       if (requestedExpiresS(contact, this.policy) > 0) this.bindings.takeUpDevice(exchange, contact);
   }
 
-  /** An interval of zero names a binding of before, never one that this request makes: a phone that moves names its old contact. */
+  /** An interval of zero names a binding from before, never one that this request makes: a phone that moves names its old contact. */
   private removeContact(exchange: Exchange, contact: number): number {
     const bindings = this.bindings;
     const binding = bindings.findOld(exchange, contact);
@@ -213,7 +213,7 @@ export class Registrar {
     return GO_ON;
   }
 
-  /** Counted on the net result, so that a phone may exchange its contacts for others. */
+  /** Counts the bindings after the request, so that a phone may replace its contacts. */
   private checkNumberOfBindings(exchange: Exchange): number {
     const { request, result } = exchange;
     const bindings = this.bindings;
@@ -228,14 +228,14 @@ export class Registrar {
     return refuse(exchange, 403, TOO_MANY_BINDINGS, REASON_TOO_MANY_BINDINGS);
   }
 
-  /** The domain has a limit, too. */
+  /** Checks the limit of the domain. */
   private checkCapacity(exchange: Exchange): number {
     const more = this.bindings.live - this.bindings.loaded;
     if (more <= 0 || more <= exchange.request.capacity) return GO_ON;
     return refuse(exchange, 403, DOMAIN_FULL, REASON_DOMAIN_FULL);
   }
 
-  /** Writes the bindings as they are now, and the 200 that lists them all. */
+  /** Writes the new bindings, and the 200 that lists them all. */
   private step8Answer(exchange: Exchange): number {
     const { request, result } = exchange;
     const bindings = this.bindings;
@@ -249,7 +249,7 @@ export class Registrar {
     return 200;
   }
 
-  /** The 200, with the images in bytes[at, end) that have not run out. */
+  /** Writes the 200, with the targets among the images in bytes[at, end). */
   private answer(exchange: Exchange, bytes: Uint8Array, at: number, end: number): void {
     startResponse(exchange, 200, PHRASE[200]);
     listContacts(exchange, bytes, at, end, supports(OPTION_GRUU) ? this.gruus : null, this.bulk.served);
@@ -261,7 +261,7 @@ export class Registrar {
     this.endAnswer(exchange);
   }
 
-  /** The rows of the domain, of push services and of the login, and the end. */
+  /** Writes the rows of the domain, of push services and of the login, and the answer's end. */
   private endAnswer(exchange: Exchange): void {
     const { request, work } = exchange;
     const { answer } = exchange.result;
@@ -273,7 +273,7 @@ export class Registrar {
   }
 }
 
-/** Made by a request of the same Call-ID that was not earlier than this one. Over a new connection a parked one may be taken up by it. */
+/** Whether a request of the same Call-ID and no lower CSeq made the binding. The same CSeq may take up a parked one, over a new connection. */
 function isOutOfOrder({ state, now, liveFlows }: Readonly<ExchangeRequest>, image: number): boolean {
   const later = (table[T_CSEQ] >>> 0) - cseqOf(state, image);
   if (later > 0 || !hasCallIdOfRequest(state, image)) return false;

@@ -1,5 +1,5 @@
 // Whether a REGISTER repeats one that an earlier life of the shard has carried out: transactions do not outlive a restart, bindings
-// do. Then it is answered as its first copy was, and nothing is done a second time. Reading only.
+// do. A repeat is answered like its first copy and changes nothing. Reading only.
 // @hot
 
 import { table } from '../../sip/parser/slab.ts';
@@ -17,8 +17,8 @@ import { contactSpelling } from './contact/contact-spelling.ts';
 import type { WorkingBindings } from './working-bindings.ts';
 
 /**
- * Whether every contact of the request in the table that stays is bound as this very request would have bound it in an earlier
- * life, and none is bound that it takes back. A request that only removes leaves nothing to know it by.
+ * Whether an earlier life has carried out the request in the table: every contact that stays is bound as this request would bind it;
+ * no contact that it removes is bound. A request that only removes leaves no trace to recognize it by.
  */
 export function isRepeat(exchange: Exchange, policy: Policy, bindings: WorkingBindings): boolean {
   let staying = 0;
@@ -33,14 +33,14 @@ export function isRepeat(exchange: Exchange, policy: Policy, bindings: WorkingBi
   return staying > 0;
 }
 
-/** Whether a contact of the request that stays is the binding: then one with a zero interval does not name it. */
+/** Whether a contact of the request that stays is the binding: then a contact with a zero interval does not name it. */
 function isNamedTwice(exchange: Exchange, policy: Policy, bindings: WorkingBindings, binding: number): boolean {
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS)
     if (requestedExpiresS(contact, policy) > 0 && bindings.find(exchange, contact) === binding) return true;
   return false;
 }
 
-/** Whether the image is what the contact would make, from wherever it comes, and was made by such a request in another life. */
+/** Whether the image equals the one that the contact would make, from any source, and was made by such a request in another life. */
 function isMadeBy(exchange: Exchange, contact: number, image: number, seconds: number, { timerJMs }: Policy): boolean {
   const { request, work } = exchange;
   const { state, now } = request;

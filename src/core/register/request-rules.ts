@@ -1,6 +1,6 @@
-// What a REGISTER must be whatever is bound: step 5 of RFC 3261 §10.3, and what of steps 6 and 7 needs no bindings. Is there an AOR to
-// register for, are the contacts acceptable? Steps 1 and 2 (domain, Require) are the same for every request and stand in uas.ts; 3 and 4
-// (authentication, authorisation) come between when they are there.
+// Rules for a REGISTER that do not depend on bindings: step 5 of RFC 3261 §10.3, and that part of steps 6 and 7. They check the AOR and
+// the contacts. uas.ts does steps 1 and 2 (domain, Require), the same for every request; steps 3 and 4
+// (authentication, authorisation) come between, if they are on.
 // @hot
 
 import { table } from '../../sip/parser/slab.ts';
@@ -96,7 +96,7 @@ export class RequestRules {
     );
   }
 
-  /** The AOR is To's, and must be one of the Request-URI's domain; where that names the server itself, of any domain served. */
+  /** The AOR is To's. Its host must be the Request-URI's domain or, where that names the server itself, any served domain. */
   private step5AddressOfRecord(exchange: Exchange): number {
     const scheme = table[T_TO + URI_SCHEME];
     if (table[T_TO + ADDRESS_AT] === ABSENT || (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS))
@@ -108,7 +108,7 @@ export class RequestRules {
     return GO_ON;
   }
 
-  /** "*" stands alone, with an Expires header of zero (step 6). */
+  /** "*" must be the only contact, with an Expires header of zero (step 6). */
   private checkWildcard(exchange: Exchange): number {
     if (table[T_CONTACT_STAR] === 0) return GO_ON;
     if (table[T_CONTACT_STAR] === 1 && table[T_CONTACT_COUNT] === 0 && table[T_EXPIRES] === 0) return GO_ON;

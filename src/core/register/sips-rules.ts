@@ -1,5 +1,5 @@
-// Contacts with sips URIs (RFC 5630 §5.2): bound only where all that leads to them is sips, else a secure resource would be
-// reached by insecure ways.
+// Contacts with sips URIs (RFC 5630 §5.2): bound only where the whole way to them is sips, else a secure resource would be
+// reached by insecure hops.
 // @hot
 
 import { table } from '../../sip/parser/slab.ts';
@@ -18,7 +18,10 @@ import { REASON_SIPS_NOT_EVERYWHERE } from '../uas/reasons.ts';
 import { refuse } from '../uas/response.ts';
 import { requestedExpiresS } from './contact/contact-expires.ts';
 
-/** 0, or 400: a sips contact that stays needs a sips Request-URI, Path and no other contact that is not. After checkPath. */
+/**
+ * 0, or 400: a sips contact that stays needs a sips Request-URI, a sips Path and only sips contacts beside it; one that goes counts, too.
+ * After checkPath.
+ */
 export function checkSips(exchange: Exchange, policy: Policy): number {
   let secure = 0;
   let others = 0;

@@ -7,13 +7,13 @@ import { PHRASE } from '../uas/phrases.ts';
 import { REASON_INTERVAL_TOO_BRIEF } from '../uas/reasons.ts';
 import { endResponse, startResponse } from '../uas/response.ts';
 
-/** Only requests below an hour may be told that they are too brief. */
+/** Only intervals below an hour may be refused as too brief. */
 export const BRIEF_BELOW_S = 3600;
 
 const MIN_EXPIRES = ascii('Min-Expires: ');
 const CRLF = ascii('\r\n');
 
-/** @param minS the shortest interval that would do, in seconds */
+/** @param minS the shortest accepted interval, in seconds */
 export function refuseTooBrief(exchange: Exchange, minS: number): number {
   const { answer } = exchange.result;
   exchange.result.reason = REASON_INTERVAL_TOO_BRIEF;

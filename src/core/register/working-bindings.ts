@@ -1,5 +1,5 @@
-// The bindings of one AOR while a REGISTER is worked on: those loaded, with what the request's contacts make of them.
-// Small fixed arrays that are used again for every request. Which changes are allowed is registrar.ts's.
+// The bindings of one AOR during a REGISTER: the loaded ones, and the changes that the request's contacts make.
+// Small fixed arrays, reused for every request. registrar.ts decides which changes are allowed.
 // @hot
 
 import { CONTACTS_MAX } from '../../sip/parser/limits.ts';
@@ -33,25 +33,25 @@ export class WorkingBindings {
   count = 0;
   /** Kept entries, sleeping ones too. */
   live = 0;
-  /** Live bindings there were before the request. */
+  /** Live bindings before the request. */
   loaded = 0;
-  /** Which connections stand; null where bindings outlive theirs. */
+  /** Open connections; null where bindings outlive theirs. */
   flows: FlowLiveness | null = null;
-  /** Where the record under way begins. */
+  /** Start of the record being written. */
   recordAt = 0;
   /** By entry: image in the request's state, or ABSENT for a binding the request adds. */
   readonly imageAt = new Int32Array(BINDINGS_MAX + CONTACTS_MAX);
-  /** By entry: record (in the span table) of the request's contact it comes from, ABSENT where untouched, GONE or EVICTED where removed. */
+  /** By entry: the record (in the span table) of its contact in the request; ABSENT where untouched, GONE or EVICTED where removed. */
   readonly contact = new Int32Array(BINDINGS_MAX + CONTACTS_MAX);
   /** By entry with a contact: epoch ms. */
   readonly expiresAt = new Float64Array(BINDINGS_MAX + CONTACTS_MAX);
-  /** Whether entries may have an epoch of their temporary GRUUs other than their image's; by entry, those that have. */
+  /** Whether entries may have an epoch of their temporary GRUUs other than their image's; by entry, 1 where they have. */
   hasEpochs = false;
   readonly epochSet = new Uint8Array(BINDINGS_MAX + CONTACTS_MAX);
   readonly epoch = new Uint32Array(BINDINGS_MAX + CONTACTS_MAX);
-  /** Among the entries are some that have ended and are kept asleep. */
+  /** Some entries have ended and are kept asleep. */
   hasSleepers = false;
-  /** Bindings whose connection has ended are parked rather than gone. */
+  /** Bindings whose connection has closed are parked, not removed. */
   private readonly keepCutOff: boolean;
   /** As mayBeAsleep's. */
   private readonly dormantMs: number;
@@ -62,7 +62,7 @@ export class WorkingBindings {
     this.dormantMs = dormantMsOf(push);
   }
 
-  /** Loads the live bindings of the request's state, and those that sleep; those that have run out count as expired. */
+  /** Loads the live and the sleeping bindings of the request's state, and counts those that have ended. */
   load(exchange: Exchange): void {
     this.count = 0;
     this.hasEpochs = false;
@@ -89,18 +89,18 @@ export class WorkingBindings {
     else result.cutOff++;
   }
 
-  /** Whether an entry is a binding from before the request that had not ended for the world. */
+  /** Whether an entry is a binding from before the request that has neither ended nor been reported as ended. */
   wasThere(i: number, { state, now }: Asked): boolean {
     const image = this.imageAt[i];
     return image >= 0 && !isToldAsEnded(state, image) && endedBy(state, image, now, this.flows) === 0;
   }
 
-  /** Whether an entry, which the request leaves as it is, has ended and is to be kept asleep. */
+  /** Whether an entry that the request leaves unchanged has ended and is kept asleep. */
   fallsAsleep(i: number, { state, now }: Asked): boolean {
     return this.hasSleepers && endedBy(state, this.imageAt[i], now, this.flows) !== 0;
   }
 
-  /** The contact binds its device anew: what sleeps of it under another URI goes. */
+  /** The contact binds its device anew: removes the device's sleeping bindings under other URIs. */
   takeUpDevice({ request }: Exchange, contact: number): void {
     const { state } = request;
     for (let i = 0; i < this.count; i++) {
@@ -112,8 +112,8 @@ export class WorkingBindings {
   }
 
   /**
-   * The first live entry that is the contact's binding, or -1: of the same flow, where it is one; else one that is no flow
-   * and whose URI equals the contact's (RFC 3261 §19.1.4). Equality is not transitive there, so the order of search is part
+   * The first live entry that is the contact's binding, or -1: for a flow, the entry of the same flow; else one that is no flow
+   * and whose URI equals the contact's (RFC 3261 §19.1.4). This equality is not transitive, so the order of search is part
    * of the rule: oldest binding first.
    */
   find({ request, work }: Exchange, contact: number): number {
@@ -129,8 +129,8 @@ export class WorkingBindings {
   }
 
   /**
-   * The entry from before this request, as yet untouched, that a contact with an interval of zero names, or -1. Where the request
-   * has taken over the contact's flow itself, it means the old URI, which may have been bound without a flow.
+   * The untouched entry from before this request that a contact with an interval of zero names, or -1. Where the request itself
+   * has taken over the contact's flow, the contact means the old URI, which may have been bound without a flow.
    */
   findOld({ request, work }: Exchange, contact: number): number {
     const regId = flowRegId(contact, work);
@@ -145,7 +145,7 @@ export class WorkingBindings {
     return -1;
   }
 
-  /** The live entry of the contact's instance and reg-id, or -1 (RFC 5626 §6): whatever its URI. */
+  /** The live entry of the contact's instance and reg-id, or -1 (RFC 5626 §6); its URI may be another. */
   private findFlow({ state }: Asked, work: ExchangeWork, contact: number, regId: number): number {
     const at = contactInstanceAt(contact);
     const end = contactInstanceEnd(contact);
@@ -164,12 +164,12 @@ export class WorkingBindings {
     return -1;
   }
 
-  /** Whether an entry is a binding that the request leaves as it is. */
+  /** Whether an entry is a binding that the request leaves unchanged. */
   isUntouched(i: number): boolean {
     return this.contact[i] === ABSENT && this.imageAt[i] >= 0;
   }
 
-  /** No entry has an epoch of its own, from here on. */
+  /** Clears the epochs of all entries. */
   startEpochs(): void {
     for (let i = 0; i < this.count; i++) this.epochSet[i] = 0;
     this.hasEpochs = true;
@@ -204,7 +204,7 @@ export class WorkingBindings {
     this.live--;
   }
 
-  /** Removes the binding refreshed longest ago among those this request has not touched; false where there is none. */
+  /** Removes the binding with the oldest refresh among the untouched ones; false where there is none. */
   removeOldest({ state }: Asked): boolean {
     let oldest = -1;
     for (let i = 0; i < this.count; i++) {
@@ -220,7 +220,7 @@ export class WorkingBindings {
     return this.contact[i] === EVICTED;
   }
 
-  /** Removes a binding that is parked, or sleeps, and that this request has not touched; false where there is none. */
+  /** Removes an untouched binding that is parked or asleep; false where there is none. */
   removeParked({ state, now, liveFlows }: Asked): boolean {
     for (let i = 0; i < this.count; i++) {
       if (this.contact[i] !== ABSENT || !isParked(state, this.imageAt[i], now, liveFlows)) continue;

@@ -1,5 +1,5 @@
-// Bindings as elements of registration information (RFC 3680 §5.1): which event a change is, what of a contact is told, and an id that
-// stays the same while its URI does.
+// Bindings as elements of registration information (RFC 3680 §5.1): the event of a change, the published fields of a contact, and an id
+// that stays the same while its URI does.
 
 import { readParams, splitValues } from '../../sip/message/params.ts';
 import { aorText, shownText, uriText } from '../../sip/shown-text.ts';
@@ -34,8 +34,8 @@ import { publicGruu } from '../wasm/aor-words.ts';
 import type { ContactElement, ContactEvent } from './reginfo.ts';
 
 /**
- * By CHANGE_*. Where the connection has ended or an operator has taken the binding out, its phone may register at once (`deactivated`).
- * A phone that had to make place for others is not to come back by itself (`rejected`): it would push out the next.
+ * By CHANGE_*. After its connection has closed or an operator has removed the binding, the phone may register at once (`deactivated`).
+ * An evicted phone should not return by itself (`rejected`): it would evict the next.
  */
 export const EVENT_OF_CHANGE: Readonly<Record<number, ContactEvent>> = {
   [CHANGE_REGISTERED]: 'registered',
@@ -53,12 +53,12 @@ const KNOWN = ['q', 'expires'];
 export class ContactElements {
   private readonly hash: SipHash;
 
-  /** @param key 16 secret bytes: nobody can choose contacts whose ids collide */
+  /** @param key 16 secret bytes, so that nobody can choose contacts with colliding ids */
   constructor(key: Uint8Array) {
     this.hash = new SipHash(key, 2, 4);
   }
 
-  /** Of the contact whose image is at bytes[at]. @param aor canonical, for its GRUU; null: none are given out */
+  /** The element of the contact whose image is at bytes[at]. @param aor canonical, for its GRUU; null: GRUUs are off */
   of(bytes: Uint8Array, at: number, event: ContactEvent, aor: Uint8Array | null): ContactElement {
     const uri = uriText(bytes, uriAt(bytes, at), uriEnd(bytes, at));
     const isStatic = hasFlag(bytes, at, IMAGE_STATIC);
@@ -95,8 +95,8 @@ export class ContactElements {
   }
 
   /**
-   * Flows of one instance have one URI and are bindings of their own (RFC 5626 §6). It is of the whole URI, also where a part of that is
-   * told to nobody else: devices behind one address stay apart, and its key lets nobody guess the rest.
+   * The id of a contact. Flows of one instance have one URI and are bindings of their own (RFC 5626 §6), so reg-id and instance count, too.
+   * It covers the whole URI, also parts that watchers do not see: devices behind one address stay apart, and the key prevents guesses.
    */
   private idOf(bytes: Uint8Array, at: number, uri: string): string {
     const regId = regIdOf(bytes, at);
@@ -105,7 +105,7 @@ export class ContactElements {
   }
 }
 
-/** Why a contact that stands is there. */
+/** The event of a contact in the current state. */
 export function eventOfState(bytes: Uint8Array, at: number): ContactEvent {
   if (hasFlag(bytes, at, IMAGE_STATIC)) return 'created';
   return refreshedAtOf(bytes, at) > registeredAtOf(bytes, at) ? 'refreshed' : 'registered';
@@ -118,10 +118,10 @@ export function aorUri(aor: Uint8Array, scheme: 'sip' | 'sips' = 'sip'): string 
   return `${scheme}:${text.slice(0, at).replace(/[^\w\-.!~*'()&=+$,;?/%]/gu, encodeURIComponent)}${text.slice(at)}`;
 }
 
-/** Media ranges that the document is of, the most specific first. */
+/** Media ranges that include the document's type, the most specific first. */
 const RANGES = [/^application\s*\/\s*reginfo\+xml$/i, /^application\s*\/\s*\*$/i, /^\*\s*\/\s*\*$/];
 
-/** Whether a header row that lists media ranges, or none at all, has one that the document is of; q=0 refuses one (RFC 2616 §14.1). */
+/** Whether an Accept value, which may be empty, includes the document's type; q=0 refuses a range (RFC 2616 §14.1). */
 export function acceptsReginfo(accept: string): boolean {
   const listed = splitValues(accept).map(readParams);
   for (const range of RANGES) {
@@ -131,7 +131,7 @@ export function acceptsReginfo(accept: string): boolean {
   return false;
 }
 
-/** The user is told apart by case, all else is not (RFC 3261 §19.1.4). */
+/** The URI with its host and parameters in lower case: only the user is compared with case (RFC 3261 §19.1.4). */
 function foldedUri(uri: string): string {
   const host = uri.lastIndexOf('@') + 1;
   return host === 0 ? uri.toLowerCase() : uri.slice(0, host) + uri.slice(host).toLowerCase();

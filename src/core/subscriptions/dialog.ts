@@ -1,5 +1,5 @@
-// The dialog of a subscription (RFC 3261 §12.1.1, RFC 6665 §4.4): read from the SUBSCRIBE in the table, and the NOTIFY requests that
-// are sent within it. Texts hold one byte a character, as they came.
+// The dialog of a subscription (RFC 3261 §12.1.1, RFC 6665 §4.4): read from the SUBSCRIBE in the table, and its NOTIFY requests.
+// Texts hold one byte a character, as received.
 
 import { splitValues } from '../../sip/message/params.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -33,13 +33,13 @@ import { aorUri } from './contact-elements.ts';
 
 export interface Dialog {
   readonly callId: string;
-  /** Of the notifier, and the whole From of its requests. */
+  /** The notifier's tag, and the whole From of its requests. */
   readonly localTag: string;
   readonly local: string;
-  /** Of the subscriber, and the whole To. */
+  /** The subscriber's tag, and the whole To. */
   readonly remoteTag: string;
   readonly remote: string;
-  /** Where requests are sent to: the subscriber's Contact. */
+  /** Target of requests: the subscriber's Contact. */
   readonly target: string;
   /** Route values, the first hop first. */
   readonly routes: readonly string[];
@@ -61,12 +61,12 @@ export function rowsText(id: number): string | undefined {
   return values.length === 0 ? undefined : values.join(',');
 }
 
-/** slab[at, end), one character a byte; empty where there is nothing. */
+/** slab[at, end), one character a byte; empty where it is absent. */
 export function textOf(at: number, end: number): string {
   return at < 0 ? '' : Buffer.from(slab.buffer, slab.byteOffset + at, end - at).toString('latin1');
 }
 
-/** The request's To tag and Call-ID and From tag, which name a dialog that there is. */
+/** The request's Call-ID, To tag and From tag, which name an existing dialog. */
 export function dialogNames(): Pick<Dialog, 'callId' | 'localTag' | 'remoteTag'> {
   return {
     callId: textOf(table[T_CALL_ID_AT], table[T_CALL_ID_END]),
@@ -75,7 +75,7 @@ export function dialogNames(): Pick<Dialog, 'callId' | 'localTag' | 'remoteTag'>
   };
 }
 
-/** How much of the request a dialog would keep. */
+/** Bytes of the request that a dialog would keep. */
 export function dialogBytes(): number {
   const { callId } = dialogNames();
   const kept = [
@@ -89,7 +89,7 @@ export function dialogBytes(): number {
 }
 
 /**
- * The dialog that the SUBSCRIBE in the table makes, which has one Contact.
+ * The dialog that the SUBSCRIBE in the table makes; the request has one Contact.
  * @param localTag of its answer @param contact the notifier's
  */
 export function newDialog(localTag: string, contact: string, event: string): Dialog {
@@ -107,7 +107,7 @@ export function newDialog(localTag: string, contact: string, event: string): Dia
   };
 }
 
-/** The dialog after a later SUBSCRIBE within it, which may have another Contact; its route set stays (§12.2.2). */
+/** The dialog after a later SUBSCRIBE in it. The Contact may be another; the route set stays (§12.2.2). */
 export function refreshedDialog(dialog: Dialog): Dialog {
   return { ...dialog, target: targetOf(), remoteCseq: table[T_CSEQ] >>> 0 };
 }
@@ -170,7 +170,7 @@ export function writeNotify({ dialog, via, branch, cseq, state, body }: Notify):
 function routing(target: string, routes: readonly string[]): [string, readonly string[]] {
   const [first, ...others] = routes;
   if (first === undefined || isLoose(first)) return [target, routes];
-  // A strict router finds itself in the Request-URI, where neither a method nor headers may stand.
+  // A strict router expects itself in the Request-URI, which may have neither a method nor headers.
   const uri = uriOfRoute(first)
     .replace(/\?.*$/, '')
     .replace(/;method=[^;]*/i, '');
@@ -181,7 +181,7 @@ function isLoose(route: string): boolean {
   return /;\s*lr\s*(=[^;?]*)?(;|\?|$)/i.test(uriOfRoute(route));
 }
 
-/** Between the brackets. */
+/** The URI between the brackets. */
 function uriOfRoute(route: string): string {
   return /<([^>]*)>/.exec(route)?.[1] ?? route;
 }

@@ -1,7 +1,7 @@
-// Registration information (RFC 3680 §5, with RFC 5628's public GRUUs): what a NOTIFY of the event package `reg` carries. Plain data
+// Registration information (RFC 3680 §5, with RFC 5628's public GRUUs): the body of a NOTIFY of the event package `reg`. Plain data
 // in, an XML document out.
 
-/** Why a contact is in its state (RFC 3680 §4.7.1). */
+/** The event that led to a contact's state (RFC 3680 §4.7.1). */
 export type ContactEvent =
   | 'registered'
   | 'created'
@@ -14,21 +14,21 @@ export type ContactEvent =
   | 'rejected';
 
 export interface ContactElement {
-  /** The same for the same contact in all documents. */
+  /** The same for one contact in all documents. */
   readonly id: string;
   readonly event: ContactEvent;
   readonly uri: string;
   readonly displayName?: string;
-  /** Epoch ms. Absent: it lasts for ever. */
+  /** Epoch ms. Absent: it never expires. */
   readonly expiresAt?: number;
   /** Epoch ms. */
   readonly registeredAt?: number;
-  /** Of `probation`: when its owner may try again, in seconds. */
+  /** Of `probation`: seconds after which the phone may try again. */
   readonly retryAfterS?: number;
   readonly q?: string;
   readonly callId?: string;
   readonly cseq?: number;
-  /** Parameters of the contact that RFC 3261 does not have, in the spelling of the phone. */
+  /** Parameters of the contact beyond RFC 3261, in the spelling of the phone. */
   readonly params: readonly (readonly [name: string, value: string])[];
   readonly publicGruu?: string;
 }
@@ -44,7 +44,7 @@ export interface Reginfo {
 }
 
 const ACTIVE: readonly ContactEvent[] = ['registered', 'created', 'refreshed', 'shortened'];
-/** What XML 1.0 has no way to say. */
+/** Characters that XML 1.0 cannot represent. */
 const UNSPEAKABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Cs}/gu;
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
@@ -52,7 +52,7 @@ function isActive(event: ContactEvent): boolean {
   return ACTIVE.includes(event);
 }
 
-/** Without white space, which costs bytes over UDP and confuses Kamailio. @param now epoch ms, which times are counted from */
+/** Without white space, which costs bytes over UDP and confuses Kamailio. @param now epoch ms: the origin of relative times */
 export function writeReginfo({ version, state, aor, id, registration, contacts }: Reginfo, now: number): string {
   const inner = contacts.map((contact) => contactElement(contact, now)).join('');
   return (
@@ -70,7 +70,7 @@ function contactElement(contact: ContactElement, now: number): string {
     id,
     state: active ? 'active' : 'terminated',
     event,
-    // Of what has ended, too: Kamailio reads no contact without.
+    // Also for ended contacts: Kamailio reads no contact without it.
     expires: active ? expiresAt && secondsFrom(now, expiresAt) : 0,
     'retry-after': event === 'probation' ? (retryAfterS ?? 0) : undefined,
     'duration-registered': registeredAt === undefined ? undefined : secondsFrom(registeredAt, now),

@@ -1,5 +1,5 @@
-// What a SUBSCRIBE for registration events must be (RFC 6665 §4.2.1.1, RFC 3680 §4), and its answers. Pure: the request in the span
-// table, answers into the exchange's result. Who may subscribe is decided before.
+// Rules for a SUBSCRIBE to registration events (RFC 6665 §4.2.1.1, RFC 3680 §4), and its answers. Pure: the request in the span
+// table, answers into the exchange's result. The sender has been authorized before.
 
 import { E_MISSING } from '../../sip/parser/parse-error.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -48,7 +48,7 @@ const RECORD_ROUTE = ascii('Record-Route: ');
 const CONTACT = ascii('Contact: ');
 const EXPIRES = ascii('Expires: ');
 const CRLF = ascii('\r\n');
-/** What a subscription keeps of its SUBSCRIBE. */
+/** Limit of the bytes that a subscription keeps of its SUBSCRIBE. */
 const DIALOG_BYTES_MAX = 4096;
 /** Only shorter intervals may be refused (RFC 6665 §4.2.1.1). */
 const BRIEF_S = 3600;
@@ -73,13 +73,13 @@ export function checkSubscribe(exchange: Exchange, { minExpiresS }: Subscription
   return 0;
 }
 
-/** What a subscription keeps is bounded. @param aorLength of the canonical AOR; negative: the request names none */
+/** Bounds the bytes that a subscription keeps. @param aorLength of the canonical AOR; negative: the request names none */
 export function checkLengths(exchange: Exchange, aorLength: number, aorBytesMax: number): number {
   if (aorLength < 0 || aorLength > aorBytesMax) return refuseUnknownAor(exchange);
   return dialogBytes() > DIALOG_BYTES_MAX ? refuse(exchange, 400, DIALOG_TOO_LONG, REASON_MESSAGE_TOO_LARGE) : 0;
 }
 
-/** Seconds that the request is granted; 0: it fetches, or unsubscribes. */
+/** Seconds granted to the request; 0: it fetches, or unsubscribes. */
 export function grantedS({ defaultExpiresS, maxExpiresS }: SubscriptionPolicy): number {
   const asked = table[T_EXPIRES];
   return Math.min(asked < 0 ? defaultExpiresS : asked, maxExpiresS);
@@ -105,7 +105,7 @@ export function acceptSubscribe(exchange: Exchange, expiresS: number, contact: s
   return 200;
 }
 
-/** There is no such AOR. */
+/** Refuses: the AOR is unknown. */
 function refuseUnknownAor(exchange: Exchange): number {
   return refuse(exchange, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
 }
@@ -120,7 +120,7 @@ export function refuseStale(exchange: Exchange): number {
   return refuse(exchange, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
 }
 
-/** The AOR has as many subscriptions as it may. */
+/** Refuses: the AOR has its maximum of subscriptions. */
 export function refuseTooMany(exchange: Exchange): number {
   return refuse(exchange, 403, TOO_MANY_SUBSCRIPTIONS, REASON_TOO_MANY_SUBSCRIPTIONS);
 }

@@ -4,11 +4,11 @@ export interface SubscriptionPolicy {
   readonly enabled: boolean;
   /** Seconds granted when a SUBSCRIBE names none (RFC 3680 §4.4). */
   readonly defaultExpiresS: number;
-  /** Shorter intervals draw 423, but for 0. */
+  /** Shorter intervals draw 423, except 0. */
   readonly minExpiresS: number;
   /** Longer intervals are cut to this. */
   readonly maxExpiresS: number;
-  /** A subscriber gets the changes of so many seconds in one NOTIFY (RFC 3680 §4.10). */
+  /** Seconds whose changes a subscriber gets in one NOTIFY (RFC 3680 §4.10). */
   readonly notifyIntervalS: number;
   /** Subscriptions to one AOR, and of a shard; more draw 403 and 503. */
   readonly perAorMax: number;

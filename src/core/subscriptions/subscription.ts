@@ -1,5 +1,5 @@
-// One subscription as its notifier sees it (RFC 6665 §4.2.2) and the one NOTIFY of it that is under way (RFC 3261 §17.1.2): what is to be
-// told, when, and what an answer or its absence comes to. Time is an argument; who sends is not told here.
+// One subscription in its notifier's view (RFC 6665 §4.2.2), with its one NOTIFY in flight (RFC 3261 §17.1.2): content and time of the
+// next NOTIFY, and the effect of an answer or a timeout. Time is an argument; notifier.ts sends.
 
 import type { Dialog } from './dialog.ts';
 import type { ContactElement } from './reginfo.ts';
@@ -7,18 +7,18 @@ import type { ContactElement } from './reginfo.ts';
 const T1_MS = 500;
 const T2_MS = 4000;
 const TIMER_F_MS = 64 * T1_MS;
-/** Contacts that have changed since the last NOTIFY; beyond it the next one tells the full state. */
+/** Changed contacts since the last NOTIFY; beyond this number the next one has the full state. */
 const PENDING_MAX = 64;
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** What is to be done now. */
+/** The action due now. */
 export type Step = 'wait' | 'send' | 'resend' | 'give up';
 
-/** What a NOTIFY tells. */
+/** Content of a NOTIFY. */
 export interface Told {
   /** Null: the full state. */
   readonly changes: readonly ContactElement[] | null;
-  /** A SUBSCRIBE, or its end, asks for it. */
+  /** Requested by a SUBSCRIBE, or the last one of the subscription. */
   readonly isAsked: boolean;
 }
 
@@ -27,30 +27,30 @@ const ENDING = new Set([404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 5
 
 interface NotifyInFlight {
   readonly branch: string;
-  /** For a transport that loses messages; null on others. */
+  /** For copies over a transport that loses messages; null on others. */
   readonly bytes: Uint8Array | null;
   readonly givesUpAt: number;
-  /** Sent by TCP, though the subscriber came by UDP, for want of room in a datagram (RFC 3261 §18.1.1). */
+  /** Sent by TCP, though the subscriber came by UDP, since it exceeds a datagram (RFC 3261 §18.1.1). */
   readonly isLarge: boolean;
   resendAt: number;
   intervalMs: number;
 }
 
-/** What outlives the process. */
+/** The part that outlives the process. */
 export interface SubscriptionRecord {
   readonly dialog: Dialog;
-  /** Epoch ms; 0 where it has come to its end, which no clock that is set back undoes. */
+  /** Epoch ms; 0 after its end, so that a clock set back cannot revive it. */
   readonly expiresAt: number;
   /** Of the next document. */
   readonly version: number;
   /** Of the last NOTIFY. */
   readonly cseq: number;
-  /** Whether the sender of the last SUBSCRIBE may be told what names the AOR's devices. */
+  /** Whether the sender of the last SUBSCRIBE may see the parameters that name the AOR's devices. */
   readonly seesDevices: boolean;
 }
 
 export class Subscription {
-  /** Names it among those of its shard: small numbers, used again. */
+  /** Number among the subscriptions of its shard: small, reused. */
   readonly slot: number;
   dialog: Dialog;
   expiresAt: number;
@@ -60,16 +60,16 @@ export class Subscription {
   /** Epoch ms of the last NOTIFY. */
   private toldAt = 0;
   private ending = '';
-  /** The next NOTIFY is not put off. */
+  /** The next NOTIFY is not delayed. */
   private isPrompt = false;
   private isFullDue = false;
-  /** The subscriber has missed something: what it is told next is the full state. */
+  /** A NOTIFY was lost: the next one has the full state. */
   private isStale = false;
-  /** The connection has ended that led to the subscriber. */
+  /** The connection to the subscriber has closed. */
   private isCutOff = false;
-  /** By id of their contacts. */
+  /** Changed contacts by id. */
   private pending: Map<string, ContactElement> | null = null;
-  /** Ids of the contacts that stand by what it was told. */
+  /** Ids of the live contacts in the last NOTIFY. */
   private known: readonly string[] = [];
   private request: NotifyInFlight | null = null;
 
@@ -101,7 +101,10 @@ export class Subscription {
     return this.ending !== '';
   }
 
-  /** A SUBSCRIBE has been answered 200: the full state follows at once, whatever is under way. @param expiresAt not later than `now`: its last NOTIFY */
+  /**
+   * A SUBSCRIBE has been answered 200: the full state follows at once, replacing a NOTIFY in flight.
+   * @param expiresAt not later than `now`: its last NOTIFY
+   */
   granted(expiresAt: number, now: number): void {
     this.expiresAt = expiresAt;
     this.isCutOff = false;
@@ -116,9 +119,9 @@ export class Subscription {
   }
 
   /**
-   * It was read from the disk: what happened since its last NOTIFY is not known.
-   * @param at when the full state is told
-   * @param expiresMax its end, where it was granted by a clock that has been set back
+   * It was read from the disk: changes since its last NOTIFY are unknown.
+   * @param at time of the NOTIFY with the full state
+   * @param expiresMax its latest end, in case the granting clock has been set back since
    */
   resumed(at: number, expiresMax: number): void {
     this.expiresAt = Math.min(this.expiresAt, expiresMax);
@@ -130,13 +133,13 @@ export class Subscription {
     this.toldAt = at;
   }
 
-  /** Something has changed that no contact tells: the full state follows. */
+  /** A change that no contact shows: the full state follows. */
   outdated(): void {
     this.pending = null;
     this.isFullDue = true;
   }
 
-  /** The state of the AOR cannot be had: the full state is told later. */
+  /** The state of the AOR cannot be read: the full state follows later. */
   putOff(now: number): void {
     this.pending = null;
     this.isPrompt = false;
@@ -162,14 +165,14 @@ export class Subscription {
     return now >= request.resendAt ? 'resend' : 'wait';
   }
 
-  /** When `step` has something to do, epoch ms. */
+  /** Time of the next step, epoch ms. */
   dueAt(intervalMs: number): number {
     const { request } = this;
     const own = request === null ? this.tellsAt(intervalMs) : Math.min(request.resendAt, request.givesUpAt);
     return this.isEnding ? own : Math.min(own, this.expiresAt);
   }
 
-  /** Takes what the next NOTIFY tells, whose version is then `version` - 1. @param contacts those that stand */
+  /** Takes the content of the next NOTIFY, whose version is then `version` - 1. @param contacts the live ones */
   take(contacts: readonly ContactElement[]): Told {
     const isFull = this.isFullDue || this.pending === null || this.isSilentOf(contacts);
     this.known = contacts.map(({ id }) => id);
@@ -183,25 +186,25 @@ export class Subscription {
     return told;
   }
 
-  /** No change tells that a contact has gone: its binding has another URI now, as a flow that a new page takes over (RFC 5626 §6). */
+  /** Whether a known contact has vanished without a change: its binding has another URI now, like a flow that a new page takes over (RFC 5626 §6). */
   private isSilentOf(contacts: readonly ContactElement[]): boolean {
     return this.known.some((id) => !this.pending?.has(id) && !contacts.some((contact) => contact.id === id));
   }
 
-  /** Of the NOTIFY that `take` was called for. */
+  /** Subscription-State of the NOTIFY that `take` was called for. */
   state(now: number): string {
     if (this.isEnding) return `terminated;reason=${this.ending}`;
     return `active;expires=${Math.max(0, Math.ceil((this.expiresAt - now) / 1000))}`;
   }
 
-  /** @param bytes for copies by UDP; null for a subscriber who came by another transport @param isLarge it has left by TCP */
+  /** @param bytes for copies by UDP; null for a subscriber on another transport @param isLarge it was sent by TCP */
   sent(branch: string, bytes: Uint8Array | null, isLarge: boolean, now: number): void {
     this.toldAt = now;
     const resendAt = bytes === null || isLarge ? NEVER : now + T1_MS;
     this.request = { branch, bytes, isLarge, givesUpAt: now + TIMER_F_MS, resendAt, intervalMs: T1_MS };
   }
 
-  /** TCP has brought no answer to the NOTIFY under way: it goes by UDP, as if it were sent now. False where it did not go by TCP for its size. */
+  /** TCP has brought no answer to the NOTIFY in flight: it is due over UDP, as if sent now. False where size had not made it a TCP one. */
   turnToUdp(now: number): boolean {
     const { request } = this;
     if (!request?.isLarge) return false;
@@ -217,13 +220,13 @@ export class Subscription {
     request.resendAt = now + request.intervalMs;
   }
 
-  /** No way leads to the subscriber until it refreshes. */
+  /** The subscriber cannot be reached until it refreshes. */
   cutOff(): void {
     this.isCutOff = true;
     this.missed();
   }
 
-  /** The NOTIFY under way has drawn an answer. Returns whether the subscription has come to its end. */
+  /** The NOTIFY in flight has drawn an answer. Returns whether the subscription has ended. */
   answered(status: number): boolean {
     const { request } = this;
     if (request === null) return false;

@@ -1,4 +1,4 @@
-// When each AOR next needs a look: one timer per AOR, found by its key. Bindings and records are not known here; the
+// The time at which each AOR must be visited next: one timer per AOR, found by its key. Bindings and records are unknown to it; the
 // visitor loads them. @hot
 
 import { type TimerVisitor, TimerWheel } from './timer-wheel.ts';
@@ -6,7 +6,7 @@ import { type TimerVisitor, TimerWheel } from './timer-wheel.ts';
 const NONE = -1;
 
 export interface ExpiryVisitor {
-  /** An AOR's deadline has passed. Returns its next one (epoch ms), or 0 when it has no binding left. */
+  /** An AOR's deadline has passed. Returns the next one (epoch ms), or 0 without bindings. */
   expire(k0: number, k1: number, k2: number, k3: number): number;
 }
 
@@ -34,7 +34,7 @@ export class ExpiryIndex implements TimerVisitor {
   }
 
   /**
-   * Makes sure that the AOR gets a look no later than at `expiresAtMs` (and a tick): adds it, or moves it earlier. Returns its
+   * Makes sure that the AOR is visited no later than at `expiresAtMs` (and a tick): adds it, or moves it earlier. Returns its
    * id: small and dense, its own until it is forgotten.
    */
   track(k0: number, k1: number, k2: number, k3: number, expiresAtMs: number): number {
@@ -52,12 +52,12 @@ export class ExpiryIndex implements TimerVisitor {
     return this.slots[this.find(k0, k1, k2, k3)];
   }
 
-  /** A word, 0 to 3, of the key of an id that is tracked. */
+  /** A word, 0 to 3, of the key of a tracked id. */
   keyWord(id: number, word: number): number {
     return this.keys[(id << 2) + word];
   }
 
-  /** Forgets an AOR whose bindings are gone; false where it was not tracked. Never needed: its deadline does the same. */
+  /** Forgets an AOR whose bindings are gone; false where it was not tracked. Optional: its deadline does the same. */
   untrack(k0: number, k1: number, k2: number, k3: number): boolean {
     const slot = this.find(k0, k1, k2, k3);
     if (this.slots[slot] === NONE) return false;
@@ -65,7 +65,7 @@ export class ExpiryIndex implements TimerVisitor {
     return true;
   }
 
-  /** Visits AORs whose deadline has passed, looking at no more than `budget`. True: the budget ran out, more may be due. */
+  /** Visits at most `budget` AORs whose deadline has passed. True: the budget ran out, more may be due. */
   advance(nowMs: number, budget: number, visitor: ExpiryVisitor): boolean {
     this.visitor = visitor;
     const more = this.wheel.advance(nowMs, budget, this);
@@ -73,7 +73,7 @@ export class ExpiryIndex implements TimerVisitor {
     return more;
   }
 
-  /** Milliseconds until something may be due, 0 when something is, -1 when nothing is tracked. */
+  /** Milliseconds until a visit may be due, 0 when one is, -1 when no AOR is tracked. */
   msToNextTick(nowMs: number): number {
     return this.wheel.msToNextTick(nowMs);
   }
@@ -120,7 +120,7 @@ export class ExpiryIndex implements TimerVisitor {
     return id;
   }
 
-  /** Empties a slot and pulls back those after it that probing would no longer reach. */
+  /** Empties a slot and moves back the entries after it that probing would no longer reach. */
   private erase(slot: number): void {
     const slots = this.slots;
     const mask = slots.length - 1;
@@ -140,7 +140,7 @@ export class ExpiryIndex implements TimerVisitor {
   }
 }
 
-/** The third word: shards and the write set choose by the first. */
+/** Slot by the third word: shards and the write set choose by the first. */
 function home(k2: number, mask: number): number {
   return k2 & mask;
 }

@@ -1,6 +1,6 @@
-// Which buckets of a wheel hold something, a bit each, and how long it is until the next of them. @hot
+// The occupied buckets of a wheel, a bit each, and the time until the next of them. @hot
 
-/** @param occupied a bit per bucket; a power of two of words @param tick the wheel has come to. @returns 1 to the number of buckets */
+/** @param occupied a bit per bucket; a power of two of words @param tick the wheel's current one. @returns 1 to the number of buckets */
 export function ticksToOccupied(occupied: Int32Array, tick: number): number {
   const words = occupied.length;
   const buckets = words << 5;
@@ -18,7 +18,7 @@ export function ticksToOccupied(occupied: Int32Array, tick: number): number {
   return buckets;
 }
 
-/** Milliseconds until the next bucket that holds something is due, 0 when it is. */
+/** Milliseconds until the next occupied bucket is due, 0 when it is. */
 export function msToOccupied(occupied: Int32Array, tick: number, tickMs: number, nowMs: number): number {
   const ticks = ticksToOccupied(occupied, tick);
   const ms = Math.ceil((tick + ticks) * tickMs - nowMs);

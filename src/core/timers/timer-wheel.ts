@@ -1,27 +1,27 @@
-// Timers by the million in typed arrays: a hashed wheel of one-tick buckets, 16 bytes a timer. What a timer is for
-// is nobody's business here; ids belong to the caller, time is an argument. @hot
+// Timers by the million in typed arrays: a hashed wheel of one-tick buckets, 16 bytes a timer. The purpose of a timer
+// is the caller's; ids belong to the caller, time is an argument. @hot
 
 import { msToOccupied } from './occupied-buckets.ts';
 
 const END = -1;
 const UNLINKED = -2;
 
-/** What happens when a timer fires; it is unlinked by then and may be added again. */
+/** Called when a timer fires; the timer is unlinked by then and may be added again. */
 export interface TimerVisitor {
   visit(id: number): void;
 }
 
 /**
  * A timer fires at the first tick at or after its deadline, so never early and at most one tick late. A deadline that
- * moves later costs one store (the bucket that fires links the timer anew), one that moves earlier a few.
- * A clock set back delays only what was already overdue. @hot
+ * moves later costs one store (its firing bucket links the timer anew), one that moves earlier a few.
+ * A clock set back delays only overdue timers. @hot
  */
 export class TimerWheel {
   /** Timers linked. */
   count = 0;
   private readonly tickMs: number;
   private readonly buckets: number;
-  /** First timer of each bucket; the last row holds what is left of the bucket that is firing. */
+  /** First timer of each bucket; the last row holds the rest of the firing bucket. */
   private readonly heads: Int32Array;
   /** One bit per bucket that holds a timer. */
   private readonly occupied: Int32Array;
@@ -32,7 +32,7 @@ export class TimerWheel {
   private previous: Int32Array;
   private deadlines: Float64Array;
 
-  /** @param buckets a power of two, at least 32; deadlines further off are looked at once per turn of the wheel */
+  /** @param buckets a power of two, at least 32; timers with further deadlines are visited once per turn of the wheel */
   constructor(tickMs = 1000, buckets = 8192, capacity = 1024) {
     this.tickMs = tickMs;
     this.buckets = buckets;
@@ -70,13 +70,13 @@ export class TimerWheel {
   }
 
   /**
-   * Fires what is due at `nowMs` (epoch ms), looking at no more than `budget` timers.
+   * Fires timers due at `nowMs` (epoch ms), visiting at most `budget` timers.
    * True: the budget ran out and more may be due.
    */
   advance(nowMs: number, budget: number, visitor: TimerVisitor): boolean {
     const nowTick = Math.floor(nowMs / this.tickMs);
     if (nowTick - this.tick > this.buckets) this.tick = nowTick - this.buckets;
-    if (nowTick < this.tick) this.tick = nowTick; // the clock was set back: what is new must not wait for the old time
+    if (nowTick < this.tick) this.tick = nowTick; // the clock was set back: new timers must not wait for the old time
     const firing = this.buckets;
     let left = budget;
     for (;;) {
@@ -94,7 +94,7 @@ export class TimerWheel {
     }
   }
 
-  /** Milliseconds until something may be due, 0 when something is, -1 when there are no timers. */
+  /** Milliseconds until a timer may be due, 0 when one is, -1 when there are no timers. */
   msToNextTick(nowMs: number): number {
     if (this.count === 0) return -1;
     if (this.heads[this.buckets] !== END) return 0;

@@ -1,5 +1,5 @@
-// The answers of one batch, a row each: where they lie in the ring of answers and whom they go to. Filled by the shard,
-// read by whatever sends them. @hot
+// The answers of one batch, a row each: their places in the ring of answers and their receivers. Filled by the shard,
+// read by the sender of the answers. @hot
 
 import { SLOT_COUNT } from '../../sip/parser/slab.ts';
 
@@ -20,7 +20,7 @@ export class BatchResponses {
   /** 1 where the answer holds only if the batch's commit succeeds. */
   readonly conditional = new Uint8Array(SLOT_COUNT);
   readonly status = new Uint16Array(SLOT_COUNT);
-  /** OUTCOME_*, and the REASON_* of a refusal: what is counted of it. */
+  /** OUTCOME_*, and the REASON_* of a refusal: for the counters. */
   readonly outcome = new Uint8Array(SLOT_COUNT);
   readonly reason = new Uint8Array(SLOT_COUNT);
   /** 1 for the answer to an INVITE over UDP: sent again until its ACK comes. */

@@ -1,4 +1,4 @@
-// What belongs to a name, such as a domain or an AOR, found by its bytes: by their hash, then byte by byte.
+// A value for each name, such as a domain or an AOR, found by its bytes: by their hash, then byte by byte.
 // @hot
 
 import { sameBytes } from '../../sip/scanner.ts';
@@ -7,7 +7,7 @@ export class ByName<T> {
   readonly isEmpty: boolean;
   private readonly byHash = new Map<number, { name: Uint8Array; value: T }[]>();
 
-  /** @param values by name, in the spelling that is looked for */
+  /** @param values by name, in the spelling of the searched bytes */
   constructor(values: readonly (readonly [name: string, value: T])[]) {
     this.isEmpty = values.length === 0;
     for (const [key, value] of values) {

@@ -1,6 +1,6 @@
-// The served domains: does a host name of a message stand among them? Compared without regard to case (RFC 3261
+// The served domains, and whether a message's host name is one of them. Compared without regard to case (RFC 3261
 // §19.1.4), IPv6 references as addresses (RFC 5954 §4.2).
-// Byte tables only; what a foreign domain means is decided elsewhere.
+// Byte tables only; callers decide about foreign domains.
 // @hot
 
 import { IPV6_HOST_BYTES, OPENING_BRACKET, writeIpv6Host } from '../../sip/ip.ts';
@@ -13,7 +13,7 @@ export class Domains {
   /** Every domain is served. */
   readonly all: boolean;
   private readonly byHash = new Map<number, Uint8Array[]>();
-  /** Bit by length (its low five bits) of the names there are: most others need no hash. */
+  /** Bit by length (its low five bits) of the served names: most foreign names need no hash. */
   private lengths = 0;
   private hasIpv6 = false;
   private readonly ipv6 = new Uint8Array(IPV6_HOST_BYTES);
@@ -34,7 +34,7 @@ export class Domains {
     if (this.all) return true;
     if (this.has(bytes, at, end)) return true;
     const { ipv6 } = this;
-    const length = this.hasIpv6 ? writeIpv6Host(bytes, at, end, ipv6) : 0; // however it is spelled
+    const length = this.hasIpv6 ? writeIpv6Host(bytes, at, end, ipv6) : 0; // in any spelling
     return length > 0 && this.has(ipv6, 0, length);
   }
 
@@ -48,8 +48,8 @@ export class Domains {
 }
 
 /**
- * A domain as AORs have it: in lower case, without the dot behind it (`example.com.` is `example.com`, as the parser reads hosts), an
- * IPv6 reference as RFC 5952 has it. @cold
+ * A domain in the form of AORs: in lower case, without a final dot (`example.com.` is `example.com`, as the parser reads hosts), an
+ * IPv6 reference in the form of RFC 5952. @cold
  */
 export function canonicalDomain(domain: string): string {
   const lower = domain.toLowerCase();

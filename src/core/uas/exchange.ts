@@ -1,5 +1,5 @@
-// One request and its answer: what is asked (request), what is found out on the way (work), and what comes of it (result): an answer,
-// a new record for the AOR, and what to count. One object per shard, used again for every request; no I/O here.
+// One request and its answer: the inputs (request), the intermediate findings (work), and the outputs (result): an answer,
+// a new record for the AOR, and counts. One object per shard, reused for every request; no I/O.
 // @hot
 
 import { createPeers, type Peers } from '../../sip/sources.ts';
@@ -13,63 +13,63 @@ import { REASON_UNSPECIFIED } from './reasons.ts';
 /** Bindings that a domain without a quota may have. */
 export const UNLIMITED = 0x7fff_ffff;
 
-/** Seconds. */
+/** Limit of an interval, in seconds, for requests without a limit. */
 const GRANT_WITHOUT_LIMIT = 0x7fff_ffff;
 
-/** A row of a 200 that who sent the request is due. */
+/** A header row of a 200 for the authenticated sender. */
 export interface AnswerInfo {
   write(exchange: Exchange): void;
 }
 
-/** Who asks, when, and what the location service holds. The request itself stands in the span table. */
+/** The sender, the time and the location service's bindings. The request itself is in the span table. */
 export class ExchangeRequest {
   /** Epoch milliseconds; the same for the whole decision. */
   now = 0;
-  /** When this life of the shard began to serve, by the clock of whoever served before; 0: not yet. */
+  /** Start of this life of the shard, by the clock of the process that served before; 0: not yet. */
   startedAt = 0;
   /** It is so young that copies of requests may come that the life before has carried out. */
   mayRepeat = false;
   peers: Peers = createPeers(1);
-  /** Row of `peers` the request came from. */
+  /** Row of `peers` for the request's source. */
   peer = 0;
   /** Images of the AOR's bindings: state[stateAt, stateEnd). */
   state: Uint8Array = new Uint8Array(0);
   stateAt = 0;
   stateEnd = 0;
-  /** The AOR asked about, canonical ("user@host"; aorLength is -1 where there is none), and its key: four words. */
+  /** The requested AOR, canonical ("user@host"; aorLength is -1 where there is none), and its key: four words. */
   aor: Uint8Array = new Uint8Array(0);
   aorLength = -1;
   aorKey: Uint32Array = new Uint32Array(4);
-  /** 64 random-looking bits that are the same for every copy of this request: the To tag, and the jitter's dice. */
+  /** 64 random-looking bits that are the same for every copy of this request: the To tag, and the random part of jitter. */
   tagHigh = 0;
   tagLow = 0;
-  /** Which connections there are; null: none is held here. */
+  /** Open connections; null: this process holds none. */
   liveFlows: FlowLiveness | null = null;
-  /** Refusals say why in a Warning. */
+  /** Refusals have a Warning with the reason. */
   warns = false;
-  /** Answers over UDP go to the port of the request whatever its Via says. */
+  /** Answers over UDP are sent to the port of the request, whatever its Via. */
   forcesRport = false;
-  /** Bindings that the AOR's domain may have more than it has. */
+  /** Number of bindings that the AOR's domain may add. */
   capacity = UNLIMITED;
 
-  /** From the next request on. @cold */
+  /** Sets the policy's switches, from the next request on. @cold */
   follow({ warning, forceRport }: Policy): void {
     this.warns = warning;
     this.forcesRport = forceRport;
   }
 }
 
-/** What the steps find out, for the steps after them. */
+/** Findings of the steps, for later steps. */
 export class ExchangeWork {
-  // --- who asks, where authentication is on (authenticator.ts); valid where `authenticated`
+  // --- the sender, where authentication is on (authenticator.ts); valid where `authenticated`
   authenticated = false;
   /** The digest's user name user[0, userLength), raw and unescaped; with `userIsHash` its userhash in hex. */
   user: Uint8Array = new Uint8Array(0);
   userLength = 0;
   userIsHash = false;
-  /** Rules for the user alone (DomainPolicy as JSON); '': none. */
+  /** Rules of this user (DomainPolicy as JSON); '': none. */
   userRules = '';
-  /** A binding may last so many seconds at most: to the end of the token that let its request in. */
+  /** Maximum seconds of a binding: to the end of the token that let its request in. */
   grantMaxS = GRANT_WITHOUT_LIMIT;
   /** Null where there is none. */
   answerInfo: AnswerInfo | null = null;
@@ -77,23 +77,23 @@ export class ExchangeWork {
   grantedS = 0;
   /** Push services that the 200 names: their bits (push-services.ts). */
   pushServices = 0;
-  /** Aorta takes on to wake the devices of the request's contacts. */
+  /** Aorta wakes the devices of the request's contacts. */
   wakes = false;
-  /** They wake by themselves, too, to refresh (RFC 8599 §8.5). */
+  /** They also wake without a push, to refresh (RFC 8599 §8.5). */
   wakesByItself = false;
-  /** The nonce used: 64 bits that name it, and the nc it was used with. */
+  /** The nonce used: 64 bits that name it, and its nc. */
   nonceIdHigh = 0;
   nonceIdLow = 0;
   nc = 0;
-  /** Of a SUBSCRIBE: its sender may be told what names the AOR's devices at their push services (RFC 8599 §13). */
+  /** Of a SUBSCRIBE: its sender may see the parameters that name the AOR's devices at their push services (RFC 8599 §13). */
   seesDevices = false;
-  /** Its credentials were used in another life of the shard: good for nothing but a repetition of what they did there. */
+  /** Its credentials were used in another life of the shard: they allow only a repeat of the same request. */
   repeatsOnly = false;
-  /** The highest nc it was used with, as far as the AOR's record and this request tell. */
+  /** The highest nc of the nonce, as far as the AOR's record and this request tell. */
   highestNc = 0;
 
-  // --- the way the request came (path.ts, outbound.ts)
-  /** Which bindings live by their connection: the policy's. */
+  // --- the request's way (path.ts, outbound.ts)
+  /** Rule for bindings that end with their connection: the policy's. */
   connectionBindings: Policy['connectionBindings'] = 'auto';
   /** The request came straight from the user agent (RFC 5626 §6). */
   direct = false;
@@ -101,7 +101,7 @@ export class ExchangeWork {
   edgeOb = false;
   /** Every URI of its Path is a sips one, or it has none. */
   pathIsSecure = true;
-  /** Its reg-ids count: the first hop is ours, or an edge proxy whose Path has `ob`. */
+  /** Its reg-ids count: its first hop is Aorta, or an edge proxy whose Path has `ob`. */
   flows = false;
 
   reset(): void {
@@ -121,29 +121,29 @@ export class ExchangeWork {
 }
 
 export class ExchangeResult {
-  /** The answer, in the module's memory; empty (at === from) where none is to be sent. */
+  /** The answer, in the module's memory; empty (at === from) for no answer. */
   readonly answer = new Writer();
-  /** A longer one is not sent: over UDP a stranger's address may be another's, on whom no more is sent than three times the request. */
+  /** Longer answers are not sent: over UDP the source address may be forged, so an answer is at most three times the request. */
   answerBytesMax = 0x7fff_ffff;
   /** Status of the answer, 0 where there is none. */
   status = 0;
-  /** Why it is a refusal: a REASON_*. */
+  /** Reason of a refusal: a REASON_*. */
   reason = REASON_UNSPECIFIED;
   /** Images of the AOR's bindings after the request; valid where `changed`. */
   readonly record = new Writer();
-  /** Where in the record the image stands that the module's memory holds, too; negative: nowhere. */
+  /** Offset in the record of the image that the module's memory holds, too; negative: none. */
   newImageAt = -1;
   changed = false;
-  /** Bindings the AOR has after the request, and had before it (expired ones not counted). */
+  /** Bindings of the AOR after the request, and before it (expired ones not counted). */
   bindingsAfter = 0;
   bindingsBefore = 0;
-  /** What the request did to bindings. */
+  /** Changes of bindings, by kind. */
   added = 0;
   refreshed = 0;
   removed = 0;
   evicted = 0;
   expired = 0;
-  /** Bindings that it found cut off, and left out. */
+  /** Bindings whose connection had closed, and that were left out. */
   cutOff = 0;
 
   reset(): void {
@@ -163,27 +163,27 @@ export class ExchangeResult {
   }
 }
 
-/** As the core sees it. */
+/** In the core's view. */
 export interface Exchange {
   readonly request: Readonly<ExchangeRequest>;
   readonly work: ExchangeWork;
   readonly result: ExchangeResult;
 }
 
-/** As the shard sees it, which fills the request and performs the result. */
+/** In the shard's view: it fills the request and carries out the result. */
 export class ShardExchange implements Exchange {
   readonly request = new ExchangeRequest();
   readonly work = new ExchangeWork();
   readonly result = new ExchangeResult();
 
-  /** A batch begins. @param timerJMs how long copies of a request may come */
+  /** Begins a batch. @param timerJMs time for which copies of a request may come */
   beginBatch(now: number, timerJMs: number): void {
     const { request } = this;
     if (request.startedAt === 0) request.startedAt = now;
     request.mayRepeat = now - request.startedAt <= timerJMs;
   }
 
-  /** A request begins. */
+  /** Begins a request. */
   reset(): void {
     this.work.reset();
     this.result.reset();

@@ -1,5 +1,5 @@
-// INVITE server transactions that wait for their ACK (RFC 3261 §17.2.1, state Completed): what was answered is sent again over
-// UDP at growing intervals (timer G) until the ACK comes or timer H is over. The answers themselves lie in the ring of answers.
+// INVITE server transactions that wait for their ACK (RFC 3261 §17.2.1, state Completed). The final answer is sent again over
+// UDP at growing intervals (timer G) until the ACK comes or timer H ends. The answers are in the ring of answers.
 // @hot
 
 import { SLOT_COUNT } from '../../sip/parser/slab.ts';
@@ -12,7 +12,7 @@ import type { Transactions } from './transactions.ts';
 const T1_MS = 500;
 const T2_MS = 4000;
 const TICK_MS = 50;
-/** Looked at per batch. */
+/** Timers visited per batch. */
 const BUDGET = 128;
 
 export class InviteServerTransactions implements ExpiryVisitor {
@@ -20,7 +20,7 @@ export class InviteServerTransactions implements ExpiryVisitor {
   private readonly transactions: Transactions;
   private readonly answers: BatchResponses;
   private readonly peers: Peers;
-  /** By entry of the index: destination of the answer, where it lies, timers. */
+  /** By entry of the index: destination of the answer, its place, timers. */
   private readonly rows = createPeers(INVITES_MAX);
   private readonly place = new Float64Array(INVITES_MAX);
   private readonly length = new Uint16Array(INVITES_MAX);
@@ -32,7 +32,7 @@ export class InviteServerTransactions implements ExpiryVisitor {
   private now = 0;
   private slot = SLOT_COUNT;
 
-  /** @param timerHMs 64 * T1, as Timer J is */
+  /** @param timerHMs 64 * T1, like Timer J */
   constructor(transactions: Transactions, answers: BatchResponses, peers: Peers, timerHMs: number) {
     this.transactions = transactions;
     this.answers = answers;
@@ -40,7 +40,7 @@ export class InviteServerTransactions implements ExpiryVisitor {
     this.timerHMs = timerHMs;
   }
 
-  /** The answer in `row` of the batch, of transaction `ticket`, has been decided for good: watched from now on. */
+  /** Watches the answer in `row` of the batch, of transaction `ticket`, once it is final. */
   watch(row: number, ticket: number, now: number): void {
     if (this.index.count === INVITES_MAX) return;
     const { key, answers } = this;
@@ -54,12 +54,12 @@ export class InviteServerTransactions implements ExpiryVisitor {
     this.giveUpAt[id] = now + this.timerHMs;
   }
 
-  /** The ACK of a request with this key: the transaction is confirmed. False where it was not waited for. */
+  /** The ACK of a request with this key: the transaction is confirmed. False where none waited for it. */
   acknowledge(requestHigh: number, requestLow: number, branchHigh: number, branchLow: number): boolean {
     return this.index.count > 0 && this.index.untrack(requestHigh, requestLow, branchHigh, branchLow);
   }
 
-  /** Adds to the batch the answers whose timer G fires, in slots from `freeSlot` on; returns how many. */
+  /** Adds the answers whose timer G fires to the batch, in slots from `freeSlot` on; returns how many. */
   resend(now: number, freeSlot: number): number {
     if (this.index.count === 0) return 0;
     this.now = now;
@@ -72,7 +72,7 @@ export class InviteServerTransactions implements ExpiryVisitor {
     return this.index.msToNextTick(now);
   }
 
-  /** For the index: timer G of one INVITE. Returns its next, 0 when timer H is over or the answer is no longer kept. */
+  /** For the index: timer G of one INVITE. Returns its next time, 0 when timer H has ended or the answer is no longer kept. */
   expire(k0: number, k1: number, k2: number, k3: number): number {
     const id = this.index.idOf(k0, k1, k2, k3);
     const { now, answers, transactions } = this;

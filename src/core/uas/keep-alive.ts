@@ -1,11 +1,11 @@
-// What arrives beside messages on a UDP port: CRLFs that say "still here" (RFC 5626 §3.5.1) and STUN requests that want to
-// know how (§3.5.2). On a stream neither comes this far. @hot
+// Keep-alives beside messages on a UDP port: CRLFs (RFC 5626 §3.5.1), and STUN requests that
+// expect an answer (§3.5.2). On a stream neither reaches this file. @hot
 
 import { slab } from '../../sip/parser/slab.ts';
 import { answerStun } from '../../sip/stun.ts';
 import type { Exchange } from './exchange.ts';
 
-/** CRLFs or nothing at all, as some phones send, or STUN, which begins as no SIP message does. */
+/** Whether a datagram is CRLFs, or empty, as some phones send, or STUN, whose first byte begins no SIP message. */
 export function isKeepAlive(at: number, length: number): boolean {
   if (length > 0 && slab[at] < 2) return true;
   if (length > 4) return false;
@@ -14,7 +14,7 @@ export function isKeepAlive(at: number, length: number): boolean {
   return true;
 }
 
-/** Writes the answer that slab[at, at + length) draws; false where it draws none. */
+/** Writes the answer to slab[at, at + length); false where it draws none. */
 export function answerKeepAlive(exchange: Exchange, at: number, length: number): boolean {
   const { answer } = exchange.result;
   const { peers, peer } = exchange.request;

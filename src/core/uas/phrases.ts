@@ -1,4 +1,4 @@
-// Status codes the registrar answers and the words that go with them (RFC 3261 §21). No logic.
+// Status codes of the registrar's answers and their phrases (RFC 3261 §21). No logic.
 
 import { PARSE_ERROR_TEXT } from '../../sip/parser/parse-error-text.ts';
 import {

@@ -1,4 +1,4 @@
-// Every limit, default and choice of the registrar, in one place. What the parser's table can hold is sip/parser/limits.ts.
+// Every limit, default and choice of the registrar, in one place. Limits of the parser's table are in sip/parser/limits.ts.
 // Plain data: the configuration file and the flags become one of these.
 
 import type { Leniency } from '../../sip/parser/strictness.ts';
@@ -11,9 +11,9 @@ import type { PushPolicy } from './push-policy.ts';
 
 /** Rules that a domain may have for itself. */
 export type DomainPolicy = OwnRules & {
-  /** Bindings the domain may have; 0: as many as there are. */
+  /** Maximum of the domain's bindings; 0: none. */
   readonly bindingsMax?: number;
-  /** How many of them there may still be: one number in shared memory, which shards and the count of all bindings keep (quotas.ts). */
+  /** Number of bindings that the domain may add, in shared memory; shards and the count of all bindings keep it (domain-quotas.ts). */
   readonly capacity?: Int32Array;
 };
 
@@ -41,11 +41,11 @@ type OwnRules = Partial<
 export interface Policy {
   /** Served domains in lower case; "*" serves every domain. */
   readonly domains: readonly string[];
-  /** Rules of domains of their own, by domain as in `domains`; what a domain does not say is the server's. */
+  /** Rules of single domains, by domain as in `domains`; missing rules are the server's. */
   readonly byDomain: Readonly<Record<string, DomainPolicy>>;
   /**
-   * Hosts by which a Request-URI names the server itself, in lower case: addresses it listens on, names of its own. What it is asked for
-   * there is for the domain of To.
+   * Hosts by which a Request-URI names the server itself, in lower case: its listening addresses, its own names. The domain of such a
+   * request is To's.
    */
   readonly serverNames: readonly string[];
   /** Seconds granted when the request names none (RFC 3261 §10.3 step 7). */
@@ -58,44 +58,44 @@ export interface Policy {
   readonly expiresJitterPercent: number;
   /** Bindings one AOR may have after a request. */
   readonly contactsPerAorMax: number;
-  /** What happens beyond that: the bindings refreshed longest ago are removed, or 403 and no change. */
+  /** Beyond that: the bindings with the oldest refresh are removed, or 403 and no change. */
   readonly contactsOverflow: 'reject' | 'evict-oldest';
   /**
-   * Which bindings made straight over a connection live by it: with `auto` accepted outbound flows and those whose contact leads to
-   * no phone without it; with `contact` the host and port of a contact are not judged; with `flow` every one.
+   * Bindings made straight over a connection that end with it. `auto`: accepted outbound flows, and those whose contact leads to
+   * no phone without it. `contact`: the host and port of a contact are not judged. `flow`: every one.
    */
   readonly connectionBindings: 'auto' | 'flow' | 'contact';
-  /** How long a binding whose connection has ended is kept, unseen by lookups, for its client to take up again. */
+  /** Seconds that a binding is kept after its connection has closed, hidden from lookups, for its client to take up again. */
   readonly flowGraceS: number;
   /**
-   * A Path from a client that does not list `path` (RFC 3327 §5.3): `lazy` takes it and does not repeat it in the answer,
-   * `strict` refuses the request with 420, `off` repeats it to nobody.
+   * A Path from a client that does not list `path` (RFC 3327 §5.3): `lazy` accepts it and does not repeat it in the answer,
+   * `strict` refuses the request with 420, `off` repeats it to no client.
    */
   readonly path: 'lazy' | 'strict' | 'off';
-  /** Flows (RFC 5626): `required` refuses contacts that are none, `off` ignores every reg-id. */
+  /** Flows (RFC 5626): `required` refuses contacts that are not flows, `off` ignores every reg-id. */
   readonly outbound: 'on' | 'off' | 'required';
-  /** Seconds in the Flow-Timer of a flow that Aorta itself holds; 0: none is sent, and the RFC's default holds (§4.4). */
+  /** Seconds in the Flow-Timer of a flow to Aorta itself; 0: none is sent, and the RFC's default holds (§4.4). */
   readonly flowTimerS: number;
-  /** Whether GRUUs are given out (RFC 5627). */
+  /** Whether answers have GRUUs (RFC 5627). */
   readonly gruu: 'on' | 'off';
   /** Number of the GRUUs' keys; another one ends every temporary GRUU. */
   readonly gruuGeneration: number;
   /** Refusals carry their reason code in a Warning header field (RFC 3261 §20.43). */
   readonly warning: boolean;
-  /** Answers over UDP go to the port that the request came from, also without rport in its Via. */
+  /** Answers over UDP are sent to the request's source port, also without rport in its Via. */
   readonly forceRport: boolean;
   /** Service-Route (RFC 3608) by domain, "*" for those not listed: route values `<sip:…;lr>`, the first one visited first. */
   readonly serviceRoutes: Readonly<Record<string, readonly string[]>>;
   /** P-Associated-URI (RFC 7315) by canonical AOR: values `<sip:…>`. */
   readonly associatedUris: Readonly<Record<string, readonly string[]>>;
-  /** Numbers of PBXs (RFC 6140) by canonical AOR: `+12145550100-+12145550199`, or a single one; apart from each other within a domain. */
+  /** Numbers of PBXs (RFC 6140) by canonical AOR: `+12145550100-+12145550199`, or a single one; disjoint within a domain. */
   readonly bulkNumbers: NumbersByPbx;
-  /** Which contacts are pinged from this side. */
+  /** Contacts that Aorta pings. */
   readonly ping: PingedContacts;
   readonly pings: PingPolicy;
-  /** Registrations are accepted over these transports only; none: over all. */
+  /** Registrations are accepted over these transports only; empty: over all. */
   readonly transports: readonly TransportName[];
-  /** Registrations are accepted from these addresses and prefixes only; none: from all. */
+  /** Registrations are accepted from these addresses and prefixes only; empty: from all. */
   readonly networks: readonly string[];
   /** Bytes of all Path values of a request; more draw 400. */
   readonly pathBytesMax: number;
@@ -107,27 +107,27 @@ export interface Policy {
   readonly callIdBytesMax: number;
   /** Bytes of one request; longer ones draw 513. */
   readonly messageBytesMax: number;
-  /** How long an answer is kept for retransmissions over UDP: Timer J, 64 * T1 (§17.2.2). */
+  /** Lifetime of an answer for retransmissions over UDP: Timer J, 64 * T1 (§17.2.2). */
   readonly timerJMs: number;
-  /** Storm control (overload.ts): milliseconds that requests may wait before new registrations are put off; 0: never. */
+  /** Storm control (overload.ts): milliseconds that requests may wait before new registrations are refused; 0: never. */
   readonly overloadTargetMs: number;
-  /** Seconds that a phone is put off at most (Retry-After). */
+  /** Maximum of Retry-After for a refused phone, in seconds. */
   readonly retryAfterMaxS: number;
-  /** Whether the history keeps refreshes, too; changes of bindings it always keeps. */
+  /** Whether the history also keeps refreshes; it always keeps changes of bindings. */
   readonly historyRefreshes: boolean;
   /** Bytes of the history of changes, per shard; 0: none is kept. */
   readonly historyBytes: number;
-  /** Transactions a shard remembers at most; beyond it the oldest are forgotten early. */
+  /** Maximum of a shard's transactions; beyond it the oldest are forgotten early. */
   readonly transactionsMax: number;
   /** Bytes of answers a shard keeps for replay; older ones are made again from the bindings. */
   readonly answerBytesMax: number;
-  /** Leniencies of the parser that are switched off: a request that uses one draws 400. */
+  /** Leniencies of the parser that are off: a request that needs one draws 400. */
   readonly strict: readonly Leniency[];
-  /** Whose requests for a user are redirected to the user's contacts. */
+  /** Senders whose requests for a user are redirected to the user's contacts. */
   readonly lookup: LookupPolicy;
-  /** Who may watch registrations, and how (RFC 3680). */
+  /** Watchers of registrations, and the rules for them (RFC 3680). */
   readonly subscriptions: SubscriptionPolicy;
-  /** Push services that wake devices; null: none, and nothing is said of push. */
+  /** Push services that wake devices; null: none, and answers do not mention push. */
   readonly push: PushPolicy | null;
 }
 
@@ -175,17 +175,17 @@ export const DEFAULT_POLICY: Policy = {
   push: null,
 };
 
-/** The rules of one domain: its own, and the server's for all that it does not say. */
+/** The rules of one domain: its own, and the server's for missing ones. */
 export function policyOf(policy: Policy, own: DomainPolicy): Policy {
   return { ...policy, ...own, ...fitIntervals(own, policy) };
 }
 
-/** Whether PBXs may register their numbers, which needs Path (RFC 6140 §5.2). */
+/** Whether PBXs may register their numbers; this needs Path (RFC 6140 §5.2). */
 export function servesBulk({ bulkNumbers, path }: Policy): boolean {
   return path !== 'off' && Object.keys(bulkNumbers).length > 0;
 }
 
-/** Whether any domain gives GRUUs out. */
+/** Whether any domain has GRUUs. */
 export function givesGruus({ gruu, byDomain = {} }: Pick<Policy, 'gruu'> & Partial<Pick<Policy, 'byDomain'>>): boolean {
   return gruu === 'on' || Object.values(byDomain).some((own) => own.gruu === 'on');
 }
@@ -194,7 +194,7 @@ type Intervals = Pick<Policy, 'minExpiresS' | 'defaultExpiresS' | 'maxExpiresS'>
 
 type Given<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
-/** Minimum, default and maximum in their order: those that were not given move to fit those that were. */
+/** Minimum, default and maximum in their order: missing ones are moved to fit the given ones. */
 export function fitIntervals(
   { minExpiresS, defaultExpiresS, maxExpiresS }: Given<Intervals>,
   base: Intervals,

@@ -1,11 +1,11 @@
-// Why a request was refused: stable codes, the same in counters, metrics and logs. The phrase of an answer may change
-// and says less (it must not tell an unknown user from a wrong password); these are for the operator.
+// Reasons of refusals: stable codes, the same in counters, metrics and logs. The phrase of an answer may change
+// and has less detail (it must not tell an unknown user from a wrong password); these are for the operator.
 
 import { E_CREDENTIALS } from '../../sip/parser/parse-error.ts';
 
-/** No site has said why. */
+/** No reason was given. */
 export const REASON_UNSPECIFIED = 0;
-// 1 to E_CREDENTIALS: the parser's codes (sip/parser/parse-error.ts), as they are.
+// 1 to E_CREDENTIALS: the parser's codes (sip/parser/parse-error.ts), unchanged.
 /** Plus the authenticator's AUTH_*, of 1 to 11. */
 export const REASON_AUTH = 32;
 export const REASON_METHOD_UNKNOWN = 44;
@@ -57,7 +57,7 @@ export const REASON_NO_NUMBERS = 89;
 export const REASON_NUMBER_OF_PBX = 90;
 export const REASON_PUSH_NOT_SUPPORTED = 91;
 
-/** What a refusal comes to. */
+/** Classes of refusals. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
 
 const PARSE_NAMES = [
@@ -153,7 +153,7 @@ const OTHER_NAMES = [
   'push_not_supported',
 ];
 
-/** Names by code, 'unspecified' where a code is not in use. */
+/** Names by code, 'unspecified' for unused codes. */
 export const REASON_NAMES: readonly string[] = (() => {
   const names = Array.from({ length: REASON_METHOD_UNKNOWN + OTHER_NAMES.length }, () => 'unspecified');
   const fill = (from: number, texts: readonly string[]) => texts.forEach((text, i) => void (names[from + i] = text));
@@ -172,7 +172,7 @@ export const CHALLENGES: readonly string[] = [
 ];
 const FAILURES = ['users_unavailable', 'users_pending', 'store_failed', 'overload'];
 
-/** A challenge is no refusal of its own, a failure is ours; the rest is the client's. */
+/** A challenge is no refusal, a failure is the server's; all others are the client's. */
 export function outcomeOfReason(name: string): RefusalOutcome {
   if (CHALLENGES.includes(name)) return 'challenged';
   return FAILURES.includes(name) ? 'failed' : 'rejected';

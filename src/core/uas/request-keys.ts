@@ -1,4 +1,4 @@
-// Keyed hashes that name a request: what tells one request from another, what §17.2.3 matches, and the To tag. simd/keys.ts makes them.
+// Keyed hashes that identify a request: the request itself, its transaction by §17.2.3, and the To tag. simd/keys.ts computes them.
 // Keys of hash tables only; the secret is the caller's. @hot
 
 import { METHOD_TEXT } from '../wasm/module-memory.ts';
@@ -11,13 +11,13 @@ const keys = requestKeys;
 const INVITE = Uint8Array.from('INVITE', (c) => c.charCodeAt(0));
 
 export class RequestKeys {
-  /** From tag, Call-ID, CSeq number and method: the same for every copy of a request, by whatever way it comes. */
+  /** From tag, Call-ID, CSeq number and method: the same for every copy of a request, on any way. */
   requestHigh = 0;
   requestLow = 0;
-  /** Branch and sent-by (§17.2.3), or without a magic cookie the fields RFC 2543 compares. */
+  /** Branch and sent-by (§17.2.3), or without a magic cookie the fields that RFC 2543 compares. */
   branchHigh = 0;
   branchLow = 0;
-  /** Of all of those: the same for every retransmission, unguessable for others (§19.3, §8.2.7). */
+  /** From all of those: the same for every retransmission, unguessable for others (§19.3, §8.2.7). */
   tagHigh = 0;
   tagLow = 0;
   private readonly words: Int32Array;
@@ -27,7 +27,7 @@ export class RequestKeys {
     this.words = keyWords(key);
   }
 
-  /** Fills all keys for the request in the table; what a malformed request lacks counts as empty. */
+  /** Computes all keys of the request in the table; missing fields of a malformed request count as empty. */
   compute(): void {
     const { words } = this;
     module.hashRequest(words[0], words[1], words[2], words[3]);
@@ -39,7 +39,7 @@ export class RequestKeys {
     this.tagLow = keys[5];
   }
 
-  /** The request key, as if the method were another, of 32 bytes at most: how a CANCEL finds what it cancels. */
+  /** The request key with another method, of 32 bytes at most: finds the request that a CANCEL cancels. */
   computeAs(method: Uint8Array): void {
     const { words } = this;
     moduleBytes.set(method, METHOD_TEXT);
@@ -55,7 +55,7 @@ export class RequestKeys {
     this.branchLow = keys[3];
   }
 
-  /** After `computeAs` for a CANCEL: the tag of what it cancels (§9.2). */
+  /** After `computeAs` for a CANCEL: the tag of the cancelled request (§9.2). */
   computeTag(): void {
     this.tagHigh = keys[4];
     this.tagLow = keys[5];

@@ -1,5 +1,5 @@
 // The frame of every answer (RFC 3261 §8.2.6): status line, Via, From, To, Call-ID, CSeq copied from the request in the
-// table by simd/answer.ts, Content-Length; and where it is sent (§18.2.2, RFC 3581 §4). Which status and what else is inside: the callers'.
+// table by simd/answer.ts, Content-Length; and its destination (§18.2.2, RFC 3581 §4). Status and other rows are the callers'.
 // @hot
 
 import { table } from '../../sip/parser/slab.ts';
@@ -33,14 +33,14 @@ const END = ascii('Content-Length: 0\r\n\r\n');
 
 const DEFAULT_PORT = 5060;
 
-/** The top Via was readable as far as sent-by. */
+/** Whether the top Via was read as far as its sent-by. */
 function topViaIsRead(): boolean {
   return table[T_VIA_COUNT] > 0;
 }
 
 /**
- * Whether the request in the table can be answered at all: by its top Via, or where that cannot be read on its connection, or over
- * UDP to its source if all else of it is a request.
+ * Whether the request in the table can be answered. By its top Via; where that cannot be read, on its connection, or over UDP to its
+ * source if all other required fields are there.
  * @param isReliable it came over a connection
  */
 export function canAnswer(isReliable: boolean): boolean {
@@ -56,7 +56,7 @@ export function canAnswer(isReliable: boolean): boolean {
   );
 }
 
-/** Starts the answer: all that is copied from the request. The caller's header lines follow, then endResponse. */
+/** Starts the answer with the parts copied from the request. The caller's header lines follow, then endResponse. */
 export function startResponse(exchange: Exchange, status: number, phrase: Uint8Array): void {
   const { request, result } = exchange;
   const w = result.answer;
@@ -78,13 +78,13 @@ export function endResponse(exchange: Exchange): void {
   w.text(END);
 }
 
-/** Whether the answer, as it stands and ended here, may be sent. */
+/** Whether the answer, if it ended now, is short enough to be sent. */
 export function fits({ answer, answerBytesMax }: ExchangeResult): boolean {
   return answer.at - answer.from + END.length <= answerBytesMax;
 }
 
 /**
- * A whole answer without bindings, with one more header line where it is given; returns its status.
+ * A whole answer without bindings, with at most one more header line; returns its status.
  * @param reason REASON_* (reasons.ts), for the operator
  */
 export function refuse(
@@ -102,8 +102,8 @@ export function refuse(
 }
 
 /**
- * Port on the peer's address that the answer is sent to over UDP: rport's, or sent-by's (RFC 3581 §4, RFC 3261 §18.2.2). By policy it is
- * as if every Via had rport: the sent-by of a phone behind NAT leads nowhere.
+ * Port on the peer's address for the answer over UDP: rport's, or sent-by's (RFC 3581 §4, RFC 3261 §18.2.2). With forcesRport
+ * every Via counts as if it had rport: the sent-by of a phone behind NAT cannot be reached.
  */
 export function answerPort({ peers, peer, forcesRport }: Readonly<ExchangeRequest>): number {
   const peerPort = peers.port[peer];

@@ -1,5 +1,5 @@
-// Whom the request in the table is for (RFC 3261 §8.2.2.1, §10.3 steps 1 and 5): is its Request-URI's host served here or the
-// server itself, and is To of the domain that this means?
+// Checks of the request's host (RFC 3261 §8.2.2.1, §10.3 steps 1 and 5): whether the Request-URI names a served domain or the
+// server itself, and whether To is in the domain that follows from it.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -17,12 +17,12 @@ export class ServedHosts {
     this.ownNames = new Domains(policy.serverNames);
   }
 
-  /** A domain served here, or this server. */
+  /** Whether the Request-URI names a served domain or this server. */
   haveRequestUri(): boolean {
     return has(this.domains, T_REQUEST_URI) || this.areNamed();
   }
 
-  /** To is of the Request-URI's domain; where that names the server itself, of any domain served. */
+  /** Whether To is in the Request-URI's domain or, where that names the server itself, in any served domain. */
   haveTo(): boolean {
     if (this.domains.all) return true;
     return this.areNamed() ? has(this.domains, T_TO) : toIsOfRequestDomain();

@@ -1,6 +1,6 @@
-// Server transactions of the requests answered (RFC 3261 §17.2.2, §17.2.3, §8.2.2.2): which request was seen before, and
-// the answer it got. A table from keyed hashes to places in a ring of answers; Timer J is the same for all, so the oldest
-// entry is always the next to go and a queue does what a wheel would. Knows neither sockets nor what answers mean.
+// Server transactions of answered requests (RFC 3261 §17.2.2, §17.2.3, §8.2.2.2): the requests seen before, and
+// their answers. A table from keyed hashes to places in a ring of answers; Timer J is the same for all, so the oldest
+// entry always ends first and a queue replaces a timer wheel. Sockets and the content of answers are unknown to it.
 // @hot
 
 import { SteadyTime } from '../timers/steady-time.ts';
@@ -10,19 +10,19 @@ import { ANSWER_RING_BYTES_MIN, TRANSACTIONS_AT_FIRST } from './transaction-size
 export const NEW_REQUEST = 0;
 /** A retransmission; its answer lies at `answerAt`, `answerEnd`. */
 export const RETRANSMISSION = 1;
-/** A retransmission whose answer was overwritten by newer ones: it is to be made again, without effects. */
+/** A retransmission whose answer was overwritten by newer ones: the caller makes it again, without effects. */
 export const ANSWER_FORGOTTEN = 2;
-/** A retransmission of a request whose answer is not out yet (state Trying): to be discarded. */
+/** A retransmission of a request whose answer is not sent yet (state Trying): to be discarded. */
 export const IN_PROGRESS = 3;
 /** The same request by another way (§8.2.2.2). */
 export const MERGED_REQUEST = 4;
 
 const EMPTY = -1;
 const PENDING = -1;
-/** It will draw no answer: its next copy is as a new one. */
+/** The request will draw no answer: its next copy counts as new. */
 const ABANDONED = -2;
 
-/** Bytes a single answer may take: the largest payload of a UDP datagram over IPv4. */
+/** Maximum bytes of an answer: the largest payload of a UDP datagram over IPv4. */
 export const ANSWER_BYTES_MAX = 65_507;
 
 /** Keyed hashes, as `find` takes them. */
@@ -34,20 +34,20 @@ export interface TransactionKeys {
 }
 
 export class Transactions {
-  /** The ring of answers: `at` and `end` of answers index it. Fixed: its address is handed to the kernel. */
+  /** The ring of answers, indexed by `at` and `end` of answers. Fixed: the kernel uses its address. */
   readonly answers: Uint8Array;
   count = 0;
   answerAt = 0;
   answerEnd = 0;
   answerPort = 0;
-  /** Status of the answer found, also of one that is forgotten. */
+  /** Status of the found answer, also of a forgotten one. */
   answerStatus = 0;
-  /** Timer J is time that passes: a clock set back prolongs it for none. */
+  /** Time of Timer J: a clock set back prolongs it for no transaction. */
   private readonly time = new SteadyTime();
   readonly timerJMs: number;
   private readonly countMax: number;
   // A queue in order of age: transaction number n lives in entry n & (capacity - 1). An index slot holds an entry's number + 1 in its
-  // low bits (those of a slot's number), and above them bits of the request's hash, so that a stranger is seldom looked at; 0: none.
+  // low bits (those of a slot's number), and above them bits of the request's hash, so that other entries are seldom read; 0: none.
   private capacity = TRANSACTIONS_AT_FIRST;
   /** Number of the oldest transaction: those before it are forgotten. */
   oldest = 0;
@@ -55,16 +55,16 @@ export class Transactions {
   private requestLow = new Uint32Array(this.capacity);
   private branchHigh = new Uint32Array(this.capacity);
   private branchLow = new Uint32Array(this.capacity);
-  /** By `time`. */
+  /** Birth of a transaction, by `time`. */
   private bornMs = new Float64Array(this.capacity);
   private place = new Float64Array(this.capacity);
   private length = new Uint16Array(this.capacity);
   private port = new Uint16Array(this.capacity);
   private status = new Uint16Array(this.capacity);
   private index = new Int32Array(this.capacity * 2);
-  // Bytes ever written to the ring; a place is still readable while it is less than a ring behind.
+  // Bytes ever written to the ring; a place is still readable while it is at most half a ring behind.
   private written = 0;
-  /** Where in the ring the answer kept last begins. */
+  /** Start of the answer kept last, in the ring. */
   keptAt = 0;
 
   constructor(timerJMs: number, countMax: number, answers: Uint8Array) {
@@ -73,7 +73,7 @@ export class Transactions {
     this.answers = answers;
   }
 
-  /** Keeps an answer of at most ANSWER_BYTES_MAX bytes, from `keptAt` of the ring on; returns its place, for `publish`. */
+  /** Keeps an answer of at most ANSWER_BYTES_MAX bytes at `keptAt` of the ring; returns its place, for `publish`. */
   keep(answer: Uint8Array): number {
     const { answers } = this;
     const { length } = answer;
@@ -92,7 +92,7 @@ export class Transactions {
   /**
    * Looks a request up.
    * @param requestHigh,requestLow keyed hash of From tag, Call-ID, CSeq and method
-   * @param branchHigh,branchLow keyed hash of what §17.2.3 matches: branch and sent-by, or RFC 2543's fields
+   * @param branchHigh,branchLow keyed hash of the fields that §17.2.3 matches: branch and sent-by, or RFC 2543's fields
    * @param mayMerge false for a request with a To tag
    */
   find(
@@ -118,7 +118,7 @@ export class Transactions {
     return RETRANSMISSION;
   }
 
-  /** Remembers a request whose answer is on its way; returns its transaction number, the ticket for `complete`. */
+  /** Remembers a request before its answer is sent; returns its transaction number, the ticket for `publish`. */
   begin(keys: TransactionKeys, nowMs: number): number {
     const { requestHigh, requestLow, branchHigh, branchLow } = keys;
     let entry = this.lookup(requestHigh, requestLow);
@@ -137,7 +137,7 @@ export class Transactions {
     return this.oldest + ((entry - this.oldest) & (this.capacity - 1));
   }
 
-  /** From now on retransmissions of the ticket's request get the answer at `place`. */
+  /** Sets the answer at `place` for retransmissions of the ticket's request. */
   publish(ticket: number, place: number, length: number, port: number, status: number): void {
     const entry = ticket & (this.capacity - 1);
     this.place[entry] = place;
@@ -146,7 +146,7 @@ export class Transactions {
     this.status[entry] = status;
   }
 
-  /** A request will not be answered here: its copies are new requests. @cold */
+  /** The request draws no answer from this node: its copies are new requests. @cold */
   abandon(ticket: number): void {
     if (ticket >= this.oldest) this.place[ticket & (this.capacity - 1)] = ABANDONED;
   }
@@ -158,12 +158,12 @@ export class Transactions {
     this.count = 0;
   }
 
-  /** Whether the answer at a place is still to be read. */
+  /** Whether the answer at a place can still be read. */
   isKept(place: number): boolean {
     return this.written - place <= this.answers.length / 2;
   }
 
-  /** The four words that name the ticket's request: those of `begin`. */
+  /** The four words that identify the ticket's request: those of `begin`. */
   copyKey(ticket: number, into: Uint32Array): void {
     const entry = ticket & (this.capacity - 1);
     into[0] = this.requestHigh[entry];
@@ -203,7 +203,7 @@ export class Transactions {
     this.count--;
   }
 
-  /** Takes an entry out of the index and closes the gap, so that no tombstones pile up. */
+  /** Removes an entry from the index and closes the gap, so that no tombstones accumulate. */
   private unlink(entry: number): void {
     const { index } = this;
     const mask = index.length - 1;
@@ -233,7 +233,7 @@ export class Transactions {
     for (let n = this.oldest; n < this.oldest + this.count; n++) this.link(n & (this.capacity - 1));
   }
 
-  /** From a ring that is full into one twice as long. */
+  /** Copies a full ring into one twice as long. */
   private moved<A extends Uint32Array | Uint16Array | Float64Array>(from: A, into: A): A {
     const start = this.oldest & (from.length - 1);
     const to = this.oldest & (into.length - 1);
@@ -243,7 +243,7 @@ export class Transactions {
   }
 }
 
-/** Memory for answers, of `answerBytes` where that is enough: one shard's, or several's of a thread, one after the other. @cold */
+/** Memory for answers, at least `answerBytes`: for one shard, or for several of a thread in turn. @cold */
 export function createAnswerRing(answerBytes: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(Math.max(answerBytes, ANSWER_RING_BYTES_MIN)));
 }

@@ -1,6 +1,6 @@
-// What every request meets before and beside the registrar (RFC 3261 §8.2): well-formedness, method, Request-URI, Require,
+// Checks of every request before the registrar (RFC 3261 §8.2): well-formedness, method, Request-URI, Require,
 // content; and OPTIONS (§11.2) and CANCEL (§9.2). Pure: the request in the span table, answers into the exchange's result.
-// Authentication, where it is on, stands between checkBeforeAuthentication() and checkAfterAuthentication(); the order is the same for every request.
+// Authentication, if on, is between checkBeforeAuthentication() and checkAfterAuthentication(); the order is the same for every request.
 // @hot
 
 import { nextToken, optionBit, tokenAt, tokenEnd } from '../../sip/option-tags.ts';
@@ -74,7 +74,7 @@ import { ServedHosts } from './served-hosts.ts';
 
 const GO_ON = 0;
 
-/** Option tags that may be served, and when. */
+/** Option tags, each with the condition under which it is served. */
 const OPTIONS: readonly (readonly [bit: number, name: string, on: (policy: Policy) => boolean])[] = [
   [OPTION_PATH, 'path', () => true],
   [OPTION_OUTBOUND, 'outbound', (policy) => policy.outbound !== 'off'],
@@ -117,14 +117,14 @@ export class UserAgentServer {
   }
 
   /**
-   * What a request must be before it is worth asking who sent it: well formed, and for a domain served here.
-   * @param anyMethod it is to be redirected, and so may have any method (§8.3)
+   * Checks before authentication: the request is well formed, and for a served domain.
+   * @param anyMethod the request may be redirected, and so may have any method (§8.3)
    */
   checkBeforeAuthentication(exchange: Exchange, messageBytes: number, anyMethod: boolean): number {
     return this.checkForm(exchange, messageBytes, anyMethod) || this.checkRequestUri(exchange);
   }
 
-  /** The other checks of §8.2, behind authentication; 0 to go on, else the status of the answer written. */
+  /** The other checks of §8.2, after authentication; 0 to continue, else the status of the answer written. */
   checkAfterAuthentication(exchange: Exchange): number {
     return this.checkRequire(exchange) || checkContent(exchange) || this.checkMethod(exchange);
   }
@@ -141,7 +141,7 @@ export class UserAgentServer {
     return this.checkSize(exchange, error, messageBytes);
   }
 
-  /** §18.3: what framing could not cut off as a message: its head came alone, and the connection will be closed. */
+  /** §18.3: checks a message that framing could not delimit: only its head came, and the connection will be closed. */
   private checkFrame(exchange: Exchange, error: number, messageBytes: number): number {
     if (error === E_TRUNCATED || error === E_UNTERMINATED)
       return refuse(exchange, 513, PHRASE[513], REASON_MESSAGE_TOO_LARGE);
@@ -156,7 +156,7 @@ export class UserAgentServer {
     return GO_ON;
   }
 
-  /** §8.2.2.1 and §10.3 step 1: a SIP URI of a domain served here, or of this server. */
+  /** §8.2.2.1 and §10.3 step 1: a SIP URI of a served domain, or of this server. */
   private checkRequestUri(exchange: Exchange): number {
     const scheme = table[T_REQUEST_URI + URI_SCHEME];
     if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) return refuse(exchange, 416, PHRASE[416], REASON_URI_SCHEME);
@@ -164,7 +164,7 @@ export class UserAgentServer {
     return GO_ON;
   }
 
-  /** §8.2.2.3 and §10.3 step 2: 420 naming exactly the tags that are not understood. */
+  /** §8.2.2.3 and §10.3 step 2: 420 with exactly the tags that are not understood. */
   private checkRequire(exchange: Exchange): number {
     if (table[T_REQUIRE_UNKNOWN] === 0 && (table[T_REQUIRE] & ~this.options) === 0) return GO_ON;
     exchange.result.reason = REASON_EXTENSION_UNSUPPORTED;
@@ -213,7 +213,7 @@ export class UserAgentServer {
     return 200;
   }
 
-  /** §9.2: 200 where the transaction is known (which continues regardless), else 481. */
+  /** §9.2: 200 where the transaction is known (it continues regardless), else 481. */
   cancel(exchange: Exchange, known: boolean): number {
     if (table[T_ERROR] !== E_OK) return refuseMalformed(exchange, table[T_ERROR]);
     return known ? refuse(exchange, 200, PHRASE[200], 0) : refuse(exchange, 481, PHRASE[481], REASON_NO_TRANSACTION);
@@ -238,33 +238,33 @@ export class UserAgentServer {
     return refuse(exchange, 482, PHRASE[482], REASON_MERGED);
   }
 
-  /** The same refusal once more, of a request whose answer is no longer kept (§17.2.2). */
+  /** Repeats the refusal of a request whose answer is no longer kept (§17.2.2). */
   refuseAgain(exchange: Exchange, status: number): number {
-    // The 500 that is kept is the one of a CSeq (§10.3 step 7).
+    // The only kept 500 is a CSeq's (§10.3 step 7).
     return refuse(exchange, status, status === 500 ? CSEQ_OUT_OF_ORDER : PHRASE[status], REASON_REFUSED_BEFORE);
   }
 
-  /** §10.3 step 4: this user may not. */
+  /** §10.3 step 4: this user may not register the AOR. */
   forbidden(exchange: Exchange): number {
     return refuse(exchange, 403, PHRASE[403], REASON_IDENTITY_NOT_AOR);
   }
 
-  /** Overload: the client may come back in so many seconds (§21.5.4). */
+  /** Overload: the client may try again after this many seconds (§21.5.4). */
   busy(exchange: Exchange, retryAfterS: number): number {
     return unavailable(exchange, retryAfterS, REASON_OVERLOAD);
   }
 
-  /** The commit failed: nothing of the request was done (§10.3 step 7), and the next try may find the disk in order. */
+  /** The commit failed: the request has changed nothing (§10.3 step 7), and the next try may succeed. */
   notKept(exchange: Exchange, retryAfterS: number): number {
     return unavailable(exchange, retryAfterS, REASON_STORE_FAILED);
   }
 
-  /** Whether the store has it nobody knows yet (§21.5.5): other than behind a 503, it may hold. */
+  /** The result of the commit is not known yet (§21.5.5): unlike after a 503, it may succeed. */
   unknown(exchange: Exchange, retryAfterS: number): number {
     return unavailable(exchange, retryAfterS, REASON_STORE_FAILED, 504);
   }
 
-  /** What the store has of the AOR cannot be read, or the answer does not fit. */
+  /** The AOR's record cannot be read, or the answer does not fit. */
   failed(exchange: Exchange): number {
     return refuse(exchange, 500, PHRASE[500], REASON_STORE_FAILED);
   }
@@ -281,7 +281,7 @@ function unavailable(exchange: Exchange, retryAfterS: number, reason: number, st
   return status;
 }
 
-/** A 400 whose phrase says what was wrong (§21.4.1), or 505. */
+/** A 400 whose phrase names the fault (§21.4.1), or 505. */
 function refuseMalformed(exchange: Exchange, error: number): number {
   if (error === E_VERSION) return refuse(exchange, 505, PHRASE[505], error);
   if (error === E_MISSING) return refuse(exchange, 400, MISSING_PHRASE[table[T_ERROR_HEADER]], error);

@@ -1,4 +1,4 @@
-// The constant texts of answers, in the module's memory; of the last only the date changes, once a second.
+// The constant texts of answers, in the module's memory; only the date in the last text changes, once a second.
 // @hot
 
 import { writeDate } from '../../sip/date.ts';
@@ -6,7 +6,7 @@ import { memory } from '../../sip/parser/slab.ts';
 import { ascii } from '../../sip/writer.ts';
 import * as layout from './module-memory.ts';
 
-/** TEXT_*, as they are numbered. */
+/** In the order of TEXT_*. */
 const TEXTS: readonly string[] = [
   'SIP/2.0 200 OK',
   '\r\nVia: ',
@@ -38,7 +38,7 @@ for (let number = 0; number < TEXTS.length; number++) {
 }
 const written = { second: 0 };
 
-/** The end of answers names the second of an epoch time in ms. */
+/** Sets the date in the end of answers to the second of an epoch time in ms. */
 export function dateEnd(now: number): void {
   const second = Math.floor(now / 1000);
   if (second === written.second) return;

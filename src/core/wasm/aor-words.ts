@@ -1,4 +1,4 @@
-// What the module is told of the AOR whose GRUUs it writes, and of the keys that seal them.
+// Inputs of the module for GRUUs: the AOR, and the keys that seal them.
 // @hot
 
 import { ascii } from '../../sip/writer.ts';
@@ -27,14 +27,14 @@ export interface SealingKeys {
 moduleBytes.set(characters("-_.!~*'()&=+$,;?/"), PLAIN_IN_USER);
 moduleBytes.set(characters("-_.!~*'()[]/:&+$"), PLAIN_IN_VALUE);
 
-/** RFC 3261 §25.1, by byte: 1 for what stands in a user part, or in a parameter's value, without an escape. @cold */
+/** RFC 3261 §25.1, by byte: 1 for characters that need no escape in a user part, or in a parameter's value. @cold */
 function characters(marks: string): Uint8Array {
   const set = new Uint8Array(256);
   for (const byte of ascii(`ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789${marks}`)) set[byte] = 1;
   return set;
 }
 
-/** Whose keys the module has. */
+/** The keys that the module has. */
 const has: { keys: SealingKeys | null } = { keys: null };
 
 /** @param aor canonical @param aorKey four words */
@@ -56,7 +56,7 @@ function tellKeys(keys: SealingKeys): void {
   has.keys = keys;
 }
 
-/** The public GRUU of the instance that bytes[at, end) names, for an AOR that is canonical; good until the next one. @cold */
+/** The public GRUU of the instance bytes[at, end), for a canonical AOR; valid until the next call. @cold */
 export function publicGruu(aor: Uint8Array, sips: boolean, bytes: Uint8Array, at: number, end: number): Uint8Array {
   tellName(aor, aor.length);
   moduleBytes.set(bytes.subarray(at, end), SPELLED);

@@ -1,9 +1,9 @@
-// Where things lie in the memory that the registrar's WebAssembly module works in (simd/), behind those of the parser
+// The layout of the memory of the registrar's WebAssembly module (simd/), behind that of the parser
 // (sip/parser/memory-map.ts). Plain numbers, since AssemblyScript reads this file too.
 
 import { REGISTRAR_MEMORY } from '../../sip/parser/memory-map.ts';
 
-/** What it is told, as words, IN_*. */
+/** Inputs of the module, as words, IN_*. */
 export const TOLD = REGISTRAR_MEMORY;
 export const TOLD_WORDS = 64;
 // --- of the request: its To tag, its source (source-words.ts)
@@ -12,13 +12,13 @@ export const IN_SOURCE_KIND = 2; // family, transport, listener, node, a byte ea
 export const IN_PORT = 3;
 export const IN_FLOW = 4;
 export const IN_IP = 5; // four words
-export const IN_IP_LENGTH = 9; // of the text at IP_TEXT; 0: to be made of the address
-// --- of the AOR, and the keys that its GRUUs are sealed with
+export const IN_IP_LENGTH = 9; // of the text at IP_TEXT; 0: the module makes it from the address
+// --- of the AOR, and the keys that seal its GRUUs
 export const IN_AOR_LENGTH = 10; // of the text at AOR_TEXT
 export const IN_AOR_KEY = 11; // four words
 export const IN_CODE_KEY = 15; // four words
 export const IN_STREAM_KEY = 19; // four words
-// --- of a contact that is written in another spelling: the texts at SPELLED, one behind the other
+// --- of a contact in another spelling: the texts at SPELLED, one behind the other
 export const IN_DISPLAY_LENGTH = 23;
 export const IN_URI_LENGTH = 24;
 export const IN_PARAMS_LENGTH = 25;
@@ -28,15 +28,15 @@ export const IN_IDENTITY = 27; // two words
 export const IN_IDENTITY_KEY = 29; // four words
 export const IN_EPOCH = 33;
 export const IN_SECONDS = 34; // the interval granted
-// --- of a contact that is listed: 1 where it stands for the numbers of a PBX, so that its GRUU has no user (RFC 6140 §7.1.1)
+// --- of a listed contact: 1 where it stands for the numbers of a PBX, so that its GRUU has no user (RFC 6140 §7.1.1)
 export const IN_BULK = 35;
 
-/** What a 200 shows beside its contacts: Supported, with outbound or without; Path; that a flow was accepted. */
+/** Rows of a 200 beside its contacts: Supported, with outbound or without; Path; an accepted flow. */
 export const SHOWS_OUTBOUND = 1;
 export const SHOWS_SUPPORTED = 2;
 export const SHOWS_PATH = 4;
 export const SHOWS_FLOW = 8;
-/** Of the answer to a refresh: it lists the contact, with GRUUs; nothing comes between these rows and its end. */
+/** Of the answer to a refresh: it lists the contact, with GRUUs; no other rows follow before its end. */
 export const SHOWS_CONTACT = 16;
 export const SHOWS_GRUUS = 32;
 export const SHOWS_END = 64;
@@ -49,12 +49,12 @@ export const AOR_TEXT_BYTES = 1024;
 /** The keys of the request: request, branch and tag, two words each. */
 export const KEYS_OUT = AOR_TEXT + 1088;
 export const KEYS_OUT_WORDS = 6;
-/** A method that the request in the table has not, of 32 bytes at most. */
+/** Another method than that of the request in the table, of 32 bytes at most. */
 export const METHOD_TEXT = KEYS_OUT + 64;
-/** By byte: 1 where it stands in a user part, and in a parameter's value, without an escape. */
+/** By byte: 1 where it needs no escape in a user part, and in a parameter's value. */
 export const PLAIN_IN_USER = METHOD_TEXT + 64;
 export const PLAIN_IN_VALUE = PLAIN_IN_USER + 256;
-/** Constant texts of an answer, TEXT_BYTES each, the last of which is the length. */
+/** Constant texts of an answer, TEXT_BYTES each; the last byte is the length. */
 export const TEXT_BYTES = 64;
 export const TEXTS_AT = PLAIN_IN_VALUE + 256;
 export const TEXT_STATUS = 0;
@@ -78,12 +78,12 @@ export const TEXT_FLOW_TIMER = 17;
 /** Date, Content-Length and the empty line. */
 export const TEXT_END = 18;
 export const TEXT_COUNT = 19;
-/** Texts of a contact in another spelling, or of one that is listed. */
+/** Texts of a contact in another spelling, or of a listed one. */
 export const SPELLED = TEXTS_AT + TEXT_COUNT * TEXT_BYTES;
 export const SPELLED_BYTES = 65_536;
-/** The image written last: as long as a contact's texts and a whole message. */
+/** The image written last: space for a contact's texts and a whole message. */
 export const IMAGE = SPELLED + SPELLED_BYTES + 64;
 export const IMAGE_BYTES = 131_328;
-/** The answer: one that is sent, and behind it what shows that it is too long: the rows of a whole message or a whole image. */
+/** The answer. Behind the longest that is sent there is space for a too long one: the rows of a whole message or a whole image. */
 export const ANSWER = IMAGE + IMAGE_BYTES + 64;
 export const ANSWER_BYTES_MAX = 65_507;

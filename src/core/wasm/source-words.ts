@@ -1,4 +1,4 @@
-// What the module is told of a request that the span table does not say: where it came from, and the To tag of its answers.
+// Inputs of the module that the span table lacks: the request's source, and the To tag of its answers.
 // @hot
 
 import { writeIp } from '../../sip/ip.ts';
@@ -25,7 +25,7 @@ export function tellSource(peers: Peers, peer: number, tagHigh: number, tagLow: 
   told[IN_IP_LENGTH] = peers.family[peer] === 6 ? writeIp(peers, peer, ipText) : 0;
 }
 
-/** Any node can reach what came by datagram. */
+/** The node of a connection; 0 for a datagram's source, which any node can reach. */
 function nodeOf(peers: Peers, peer: number): number {
   return peers.transport[peer] === TRANSPORT_UDP ? 0 : peers.node[peer];
 }

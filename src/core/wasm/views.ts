@@ -1,10 +1,10 @@
-// Views of what the module has written at one place of its memory, one for each length: made once, since to make one costs more than
-// to copy what it shows.
+// Views of the module's output at one place of its memory, one for each length: made once, since making one costs more than
+// copying its bytes.
 // @hot
 
 import { memory } from '../../sip/parser/slab.ts';
 
-/** Longer ones are made anew each time. */
+/** Longer views are made anew each time. */
 const KEPT_BELOW = 4096;
 
 export class Views {

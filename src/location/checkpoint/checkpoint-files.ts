@@ -1,5 +1,4 @@
-// The files of a shard's directory that checkpoints lie in: the one that counts, the one that is being written, and one that a
-// start refused.
+// Files of checkpoints in a shard's directory: the current one, the one being written, and one that a start refused.
 
 import {
   closeSync,
@@ -48,7 +47,7 @@ function fileOf(fd: number): CheckpointFile {
     write(at, bytes) {
       for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done);
     },
-    sync: () => fdatasyncSync(fd), // the length, too
+    sync: () => fdatasyncSync(fd), // also syncs the length
     close: () => closeSync(fd),
   };
 }

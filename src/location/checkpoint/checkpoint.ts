@@ -1,6 +1,6 @@
 // A checkpoint: a copy of a shard's rows and index, and the address from which the log continues. Written piece by piece by a
-// helper thread, read in one go at the start. When one is due and where the pieces come from is threads/checkpoint/checkpointer's; files are
-// checkpoint-files'.
+// helper thread, read in one go at the start. threads/checkpoint/checkpointer decides when one is due and supplies the pieces; checkpoint-files has
+// the files.
 
 import type { Log } from '../log/log.ts';
 import { claimedChecksum, FRAME_HEADER_BYTES } from '../log/log-frame.ts';
@@ -13,8 +13,8 @@ const MAGIC = 0x74706b63;
 const VERSION = 2;
 
 // The header, 16 words: magic, version, address and that of the frame before (two words each), chunks, checksum of the frame before;
-// the last is the checksum of those before. Then pieces: a head of 8 words (kind, number of the sub-table or chunk, words, slots used; the
-// last is the checksum of the head and what follows) and the words.
+// the last is the checksum of those before. Then pieces: a head of 8 words (kind, number of the sub-table or chunk, words, slots used; the last is
+// the checksum of the head and the piece's words) and the words.
 const HEADER_WORDS = 16;
 const H_ADDRESS = 2;
 const H_LAST = 4;
@@ -29,39 +29,39 @@ const P_CHECKSUM = PIECE_WORDS - 1;
 const KIND_SUB_TABLE = 1;
 const KIND_ROWS = 2;
 
-/** Bytes between two syncs: what the shard's own sync may have to wait for. */
+/** Bytes between two syncs: the shard's own sync may have to wait for so many. */
 const SYNC_BYTES = 8 << 20;
 
 type Words = Uint32Array | Int32Array;
 
-/** Where a shard's checkpoints lie. Everything throws what the disk says. */
+/** Storage of a shard's checkpoints. Every method throws the disk's error. */
 export interface CheckpointPlace {
-  /** What messages call the one that counts. */
+  /** Name of the current checkpoint in messages. */
   readonly name: string;
-  /** A new one, beside the one that counts. */
+  /** Creates a new checkpoint, beside the current one. */
   create(): CheckpointFile;
-  /** The new one is whole and synced: from now on it is the one that counts, and will be after a crash. */
+  /** The new one is complete and synced: it becomes the current one, also after a crash. */
   accept(): void;
-  /** The new one is given up; none is no error. */
+  /** Gives up the new one; without one, does nothing. */
   abandon(): void;
-  /** The one that counts; null where there is none. */
+  /** The current one; null: there is none. */
   open(): CheckpointFile | null;
-  /** The one that counts is no checkpoint of this log: it is kept under another name, and no start takes it, after a crash either. */
+  /** The current one is no checkpoint of this log: it is kept under another name, and no start reads it, also after a crash. */
   refuse(): void;
-  /** There is no checkpoint any more. */
+  /** Removes the current one. */
   remove(): void;
 }
 
 export interface CheckpointFile {
   readonly size: number;
-  /** Up to `length` bytes at `from` into into[at …]; returns how many there were. */
+  /** Reads up to `length` bytes at `from` into into[at …]; returns their number. */
   read(from: number, into: Uint8Array, at: number, length: number): number;
   write(at: number, bytes: Uint8Array): void;
   sync(): void;
   close(): void;
 }
 
-/** Writes beside the checkpoint that counts and takes its place when it is whole: sub-tables first, then chunks of rows. */
+/** Writes a checkpoint beside the current one and replaces that when it is complete: sub-tables first, then chunks of rows. */
 export class CheckpointWriter {
   bytes = HEADER_WORDS * 4;
   private readonly place: CheckpointPlace;
@@ -86,8 +86,8 @@ export class CheckpointWriter {
   }
 
   /**
-   * From now on it is the checkpoint.
-   * @param end of the log before the first piece was copied: where the replay starts
+   * Makes it the current checkpoint.
+   * @param end end of the log before the first piece was copied: the replay starts at it
    */
   finish({ address, last, lastSum }: LogEnd): void {
     const header = new Uint32Array(HEADER_WORDS);
@@ -118,16 +118,16 @@ export class CheckpointWriter {
 }
 
 export interface CheckpointFound {
-  /** Where the replay starts; undefined where there is no checkpoint that counts. */
+  /** The log's end at which the replay starts; undefined: there is no usable checkpoint. */
   readonly end: LogEnd | undefined;
   readonly bytes: number;
-  /** Why one that is there does not count. */
+  /** Reason why an existing checkpoint is unusable. */
   readonly problem: string | undefined;
 }
 
 /**
- * Fills an empty table from the checkpoint of a log. Where `end` is undefined in what it returns, the table may be half filled
- * and is to be thrown away.
+ * Fills an empty table from the checkpoint of a log. If `end` of the result is undefined, the table may be half filled, and
+ * the caller must discard it.
  */
 export type ReadCheckpoint = (
   table: BindingTable,
@@ -155,7 +155,7 @@ export function checkpointIn(place: CheckpointPlace): ReadCheckpoint {
     } catch (error) {
       const problem = `${place.name}: ${messageOf(error)}`;
       try {
-        place.refuse(); // what is appended after this start would be lost with the next that takes it
+        place.refuse(); // a later start that read it would lose all frames appended from now on
       } catch (worse) {
         return { ...NONE, problem: `${problem}; nor can it be renamed: ${messageOf(worse)}` }; // a full disk: the next start refuses it, too
       }
@@ -170,7 +170,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A checkpoint belongs to the log that has the frame it ends with. */
+/** Throws unless the log has the frame that the checkpoint ends with. */
 function demandFrame(log: Log, { address, last, lastSum }: LogEnd): void {
   if (address === 0) return;
   if (last < log.tail) throw new Error('it is older than the log');
@@ -240,7 +240,7 @@ function pieceChecksum(head: Uint32Array, words: Words): number {
   return (Math.imul(checksum(head, P_CHECKSUM), 31) ^ checksum(words, words.length)) >>> 0;
 }
 
-/** Two sums (Fletcher's) in four lanes: any damaged word changes the first, any that changed places the second. */
+/** Two sums (Fletcher's) in four lanes: any damaged word changes the first, any swapped words the second. */
 function checksum(words: Words, length: number): number {
   let a = 1;
   let b = 0;
@@ -259,7 +259,7 @@ function checksum(words: Words, length: number): number {
   );
 }
 
-/** Rows of a chunk up to the last that is used: the rest need not be written. */
+/** Words of a chunk up to its last used row: the rest need not be written. */
 export function usedWords(chunk: Uint32Array): number {
   const rowWords = chunk.length / CHUNK_ROWS;
   let row = CHUNK_ROWS;

@@ -1,4 +1,4 @@
-// Room on the disk of a path.
+// Free space on the disk of a path.
 
 import { statfsSync } from 'node:fs';
 

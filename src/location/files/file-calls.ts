@@ -1,4 +1,4 @@
-// The calls by which small files reach the disk, as an interface: a simulated disk stands in for Node's where faults are tried.
+// The system calls for small files, as an interface: tests of faults replace Node's by a simulated disk.
 
 import {
   closeSync,
@@ -13,11 +13,11 @@ import {
 } from 'node:fs';
 import { syncPath } from './sync-path.ts';
 
-/** Each call throws what Node's does: an Error with `code`. */
+/** Each call throws as Node's does: an Error with `code`. */
 export interface FileCalls {
   /** Opens a file for writing, emptied, readable by its owner alone. Returns its descriptor. */
   create(path: string): number;
-  /** Returns how many bytes were written, which may be fewer than asked. */
+  /** Returns the number of bytes written, which may be less than `length`. */
   write(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   sync(fd: number): void;
   close(fd: number): void;
@@ -26,7 +26,7 @@ export interface FileCalls {
   remove(path: string): void;
   exists(path: string): boolean;
   read(path: string): Buffer;
-  /** Inode, time and length, by which a change shows; empty where there is no file. */
+  /** Inode, time and length, which differ after a change; empty if there is no file. */
   mark(path: string): string;
   /** The names in a directory are on disk when this returns. */
   syncDirectory(path: string): void;

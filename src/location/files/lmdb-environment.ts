@@ -1,5 +1,5 @@
-// An LMDB environment of many keys in a folder of its own, which other processes may have open: the options that all of those share.
-// The log's have their own (location/log/lmdb-generation).
+// An LMDB environment of many keys in a folder of its own, which other processes may have open: the options common to
+// all of them. The log's have their own (location/log/generation/lmdb-generation).
 
 import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,9 +20,9 @@ export interface EnvironmentOptions {
 }
 
 /**
- * Opens the environment in a folder that is there; makes it where it may write. Its file must have been looked at (`checkFile`).
- * Its transactions throw ENOSPC where the disk is all but full.
- * @throws the disk's error, and EMFILE where descriptors are few
+ * Opens the environment in an existing folder; makes it if it may write. `checkFile` must have checked its file. Its
+ * transactions throw ENOSPC if the disk is nearly full.
+ * @throws the disk's error, and EMFILE if too few descriptors are free
  */
 export function openLmdb(folder: string, options: EnvironmentOptions): BytesDatabase {
   secureEnvironment(join(folder, DATA_FILE), join(folder, LOCK_FILE));
@@ -43,7 +43,7 @@ export function openLmdb(folder: string, options: EnvironmentOptions): BytesData
   return database;
 }
 
-/** No transaction begins on a disk that is all but full. */
+/** Makes transactions throw on a disk that is nearly full. */
 function keepRoom(database: BytesDatabase, folder: string): void {
   const transaction = database.transaction.bind(database);
   const transactionSync = database.transactionSync.bind(database);
@@ -57,12 +57,12 @@ function keepRoom(database: BytesDatabase, folder: string): void {
   };
 }
 
-/** Removes a folder with an environment. File by file: to list a folder takes a descriptor, and the last one may be gone. */
+/** Removes a folder with an environment, file by file: listing a folder takes a descriptor, and none may be free. */
 export function removeLmdb(folder: string): void {
   for (const name of [DATA_FILE, LOCK_FILE]) rmSync(join(folder, name), { force: true });
   try {
     rmdirSync(folder);
   } catch {
-    rmSync(folder, { recursive: true, force: true }); // it holds something else, or is not there
+    rmSync(folder, { recursive: true, force: true }); // it has other files, or is missing
   }
 }

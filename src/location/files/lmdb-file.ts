@@ -1,4 +1,4 @@
-// Whether a file may be given to LMDB: lmdb-js crashes on one that LMDB refuses. What is in it is nobody's business here.
+// Checks whether LMDB can open a file: lmdb-js crashes on a file that LMDB refuses. The content of the file does not matter.
 
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 
@@ -16,8 +16,8 @@ const PAGE_SIZES = [4096, 8192, 16_384, 32_768, 65_536];
 const NO_PAGE = 0xffffffffffffffffn;
 
 /**
- * Looks at a data file before lmdb-js does, which crashes on one that LMDB refuses, and on a root beyond the file's end.
- * A file that ends before its last page may be sound (free pages are not written), so that alone is no reason.
+ * Checks a data file before lmdb-js opens it, which crashes on a file that LMDB refuses, and on a root beyond the file's
+ * end. A file that ends before its last page may be sound, since free pages are not written.
  */
 export function checkFile(file: string): void {
   if (!existsSync(file)) return;
@@ -33,14 +33,14 @@ export function checkFile(file: string): void {
   }
 }
 
-/** Of the newest snapshot; a root is -1 where nothing is kept. */
+/** Meta page of the newest snapshot; the root of an empty tree is -1. */
 export interface LmdbMeta {
   readonly pageSize: number;
   readonly freeRoot: number;
   readonly root: number;
 }
 
-/** Throws an Error with the reason where a file is none of LMDB's. */
+/** Throws an Error with the reason if a file is not LMDB's. */
 export function metaOf(fd: number): LmdbMeta {
   const first = readMeta(fd, 0);
   if (first === undefined) throw new Error('it is not an LMDB file of this version');

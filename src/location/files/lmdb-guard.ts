@@ -1,19 +1,19 @@
-// What lmdb-js needs before it opens an environment. It does not outlive one that cannot be opened: LMDB maps its lock file and writes
-// there, so a hole that gets no block ends the process (SIGBUS), and so does a missing descriptor or first page (SIGSEGV).
+// Checks before lmdb-js opens an environment, since a failure to open ends the process: LMDB writes to its lock file through a map, so a hole that
+// gets no block raises SIGBUS, and a missing descriptor or first page SIGSEGV.
 
 import { closeSync, existsSync, ftruncateSync, linkSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { diskSpace } from './disk-space.ts';
 
-/** More than LMDB's lock file takes. */
+/** More bytes than LMDB's lock file has. */
 const LOCK_BYTES = 16_384;
-/** More than a transaction takes. */
+/** More bytes than a transaction needs. */
 const ROOM_BYTES = 4 << 20;
 /** More than an environment opens. */
 const DESCRIPTORS = 8;
 /** Blocks of a lock file and of the first pages. */
 const ZEROS = new Uint8Array(1 << 16);
 
-/** Makes a lock file that no process has open yet. The blocks of the first pages are taken with it, and given back for LMDB to take. */
+/** Makes a lock file that no process has open yet. It also allocates the blocks of the first pages, and frees them again for LMDB. */
 export function makeLock(lock: string): void {
   const fd = openSync(lock, 'w', 0o600);
   try {
@@ -25,20 +25,20 @@ export function makeLock(lock: string): void {
 }
 
 /**
- * Throws ENOSPC where the disk is all but full. LMDB must not find out by itself: its text for a page without room is longer than the
- * memory that it takes for it, and the process ends.
+ * Throws ENOSPC if the disk is nearly full. LMDB must not meet a full disk: its message for that overflows its own buffer, and the
+ * process ends.
  */
 export function demandRoom(folder: string): void {
   if (diskSpace(folder).free < ROOM_BYTES) throw noSpace(folder);
 }
 
-/** As the system has it. */
+/** The system's error for a full disk. */
 function noSpace(path: string): NodeJS.ErrnoException {
   const error = new Error(`ENOSPC: no space left on device, write '${path}'`);
   return Object.assign(error, { code: 'ENOSPC', syscall: 'write', path });
 }
 
-/** Throws EMFILE or ENFILE where an environment would lack descriptors. */
+/** Throws EMFILE or ENFILE if too few descriptors are free for an environment. */
 export function demandDescriptors(file: string): void {
   const fds: number[] = [];
   try {
@@ -48,7 +48,7 @@ export function demandDescriptors(file: string): void {
   }
 }
 
-/** The same for an environment that other processes may have open: a lock file that is there stays as it is. */
+/** The same for an environment that other processes may have open: an existing lock file stays as it is. */
 export function secureEnvironment(data: string, lock: string): void {
   if (!isWhole(lock)) {
     const made = `${lock}.${process.pid}-${process.hrtime.bigint()}`;
@@ -58,7 +58,7 @@ export function secureEnvironment(data: string, lock: string): void {
       if (!existsSync(lock)) linkSync(made, lock);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      // Made by another process meanwhile; or a directory that is only read, which LMDB opens without locks.
+      // Another process has made it meanwhile; or the directory is read-only, and LMDB opens it without locks.
       if (code !== 'EEXIST' && code !== 'EROFS' && code !== 'EACCES') throw error;
     } finally {
       rmSync(made, { force: true });

@@ -1,5 +1,5 @@
-// Reads of an LMDB environment by one thread, each in a snapshot that ends with it. A thread that never returns to its event loop must
-// see to that itself: a snapshot left open keeps old pages from being used again, and hides what other processes write.
+// Reads of an LMDB environment by one thread, each in a snapshot that ends with the read. A thread that never returns to its event loop must end
+// snapshots itself: an open one keeps old pages in use, and hides the writes of other processes.
 
 import * as lmdb from 'lmdb';
 
@@ -26,9 +26,9 @@ export class LmdbSnapshots {
     native.resetTxn(this.snapshot.address);
   }
 
-  /** Copies the value of a key into `into`, where it fits; its length, -1 where there is none. */
+  /** Copies the value of a key into `into`, if it fits. Returns its length, -1 if there is none. */
   read(key: Uint8Array, into: Uint8Array): number {
-    // A shared buffer whose length is faked: nothing but subarray and set may touch it, and only until the next read.
+    // A shared buffer with a false length: only subarray and set may use it, and only until the next read.
     const shared = this.db.getBinaryFast(key, this.reading);
     let length = -1;
     if (shared !== undefined) {
@@ -39,17 +39,17 @@ export class LmdbSnapshots {
     return length;
   }
 
-  /** Values, of whichever keys. */
+  /** Number of values, of all keys. */
   get count(): number {
     return (this.db.getStats() as { readonly entryCount: number }).entryCount;
   }
 
-  /** The environment stays open. */
+  /** Closes the reader; the environment stays open. */
   close(): void {
     this.snapshot.done();
   }
 
-  /** With the environment. */
+  /** Closes the reader and the environment. */
   closeAll(): void {
     this.close();
     void this.db.close();

@@ -1,11 +1,11 @@
-// The pages of an LMDB file by their bytes, without a map: whether all that its newest snapshot reaches are sound, and what the sound ones
-// hold. Through the map a page that is cut off or nonsense ends the process.
+// Reads the pages of an LMDB file as bytes, without a map: checks all pages of its newest snapshot, and returns the content of the sound ones.
+// Through the map a truncated or invalid page ends the process.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { metaOf } from './lmdb-file.ts';
 
-// A page: number (u64), transaction (u64), u16 spare, u16 kind, then u16 lower and upper, or u32 how many pages follow one another.
-// Offsets behind the header count from its end.
+// A page: number (u64), transaction (u64), u16 spare, u16 kind, then u16 lower and upper, or u32 number of consecutive
+// pages. Offsets behind the header count from its end.
 const HEADER_BYTES = 24;
 const KIND = 18;
 const LOWER = 20;
@@ -30,14 +30,15 @@ const ALL: Range = { low: null, high: null };
 const NOT_ORDERED = null;
 
 export interface TreeReport {
-  /** Pages that are not sound, with the reason; of a page above others all below it are lost. */
+  /** Damaged pages, with the reason; with a branch page all pages below it are lost. */
   readonly damaged: readonly string[];
   readonly entries: number;
 }
 
 /**
- * Reads the newest snapshot of a file. Another process may write meanwhile: what seems damaged then is sound when it is read again.
- * @param visit gets every entry of the main tree that lies on sound pages; valid only during the call
+ * Reads the newest snapshot of a file. Another process may write meanwhile: a page that then seems damaged is sound at the next
+ * read.
+ * @param visit gets every entry of the main tree on sound pages; valid only during the call
  */
 export function readTree(file: string, visit: (key: Buffer, value: Buffer) => void = () => {}): TreeReport {
   const fd = openSync(file, 'r');
@@ -79,7 +80,7 @@ class Tree {
     const isLeaf = page.readUInt16LE(KIND) === LEAF;
     const entries = Array.from({ length: page.readUInt16LE(LOWER) >> 1 }, (_, i) => entryAt(page, i));
     for (const [i, at] of entries.entries()) {
-      // The first key of a branch is none: what is below it begins where the branch does.
+      // The first key of a branch is empty: the pages below it begin at the branch's own lower bound.
       const low = !isLeaf && i === 0 ? (range?.low ?? null) : keyOf(page, at);
       const high = i + 1 < entries.length ? keyOf(page, entries[i + 1]) : (range?.high ?? null);
       if (range !== null && !isIn(low, high, range)) this.damaged.push(`page ${root}: a key stands out of order`);
@@ -103,7 +104,7 @@ class Tree {
     }
   }
 
-  /** A page of entries, all of which lie within it. */
+  /** A page whose entries are all within its bounds. */
   private page(number: number, depth: number): Buffer {
     if (depth > DEPTH_MAX) throw new Error('it lies too deep');
     const page = this.read(number, 1);
@@ -153,7 +154,7 @@ function keyOf(page: Buffer, at: number): Buffer {
   return page.subarray(at + ENTRY_BYTES, at + ENTRY_BYTES + page.readUInt16LE(at + 6));
 }
 
-/** Whether low … high is a range, and lies in another. */
+/** Whether low … high is a range within another one. */
 function isIn(low: Buffer | null, high: Buffer | null, range: Range): boolean {
   if (low !== null && high !== null && low.compare(high) >= 0) return false;
   if (low !== null && range.low !== null && low.compare(range.low) < 0) return false;

@@ -1,6 +1,6 @@
-// Whether a process is there, by its number: for files that say who made them.
+// Checks whether a process exists, by its number: for files that name the process that made them.
 
-/** A number is used again by later processes: true may be said of another one. */
+/** Numbers are reused: true may mean a later process. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

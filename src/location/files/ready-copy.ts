@@ -1,14 +1,14 @@
-// A store that is to take another's place: it is made beside it, and exchanged between two lives of the shard. A crash at any moment
-// leaves one of the two.
+// Replaces a store by a copy: the copy is made beside the store, and exchanged between two lives of the shard. A crash at any moment leaves one of
+// the two.
 
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { syncPath } from './sync-path.ts';
 
-/** What was damaged is kept for whoever looks into it. */
+/** Folder of damaged data, kept for later examination. */
 const DAMAGED = 'damaged';
 
-/** Where a copy is made; what lies there is no store yet. */
+/** Folder of a copy in progress; it is no store yet. */
 export function unfinishedCopy(directory: string): string {
   return `${directory}.copy`;
 }
@@ -17,7 +17,7 @@ function readyCopy(directory: string): string {
   return `${directory}.ready`;
 }
 
-/** The copy is whole and on disk: the shard's next life begins with it. */
+/** The copy is complete and on disk: the shard's next life begins with it. */
 export function finishCopy(directory: string): void {
   rmSync(readyCopy(directory), { recursive: true, force: true });
   renameSync(unfinishedCopy(directory), readyCopy(directory));
@@ -29,7 +29,7 @@ export function hasReadyCopy(directory: string): boolean {
   return existsSync(readyCopy(directory));
 }
 
-/** Before a store is opened: puts a copy that is ready in its place. Returns whether there was one. */
+/** Replaces a store, before it is opened, by a finished copy. Returns whether there was one. */
 export function takeReadyCopy(directory: string): boolean {
   const [ready, before] = [readyCopy(directory), `${directory}.leftover`];
   if (!existsSync(ready)) return false;

@@ -1,5 +1,5 @@
-// Small files that must not be lost (decisions/0102): JSON with a checksum, replaced as a whole, with a copy beside it. What is in
-// them is their owners' business.
+// Small files that must not be lost (decisions/0102): JSON with a checksum, replaced as a whole, with a copy beside it. The callers define the
+// content.
 
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
@@ -10,7 +10,7 @@ const NEXT = '.new';
 const DAMAGED = '.damaged';
 const DIGITS = 16;
 const NO_SUM = '0'.repeat(DIGITS);
-/** How a sealed file ends; the checksum is taken with zeros in its place. */
+/** End of a sealed file; the checksum is computed with zeros in its place. */
 const TAIL = /"checksum": "([0-9a-f]{16})"\n\}\n$/;
 const TAIL_CHARS = DIGITS + '"\n}\n'.length;
 
@@ -23,14 +23,14 @@ export interface SmallFileContent<T> {
   readonly content: T;
   /** False: written by a version without checksums, or by hand. */
   readonly sealed: boolean;
-  /** Why the copy was read in the file's place. */
+  /** Reason why the copy was read in the file's place. */
   readonly problem?: string;
 }
 
 export interface SmallFileOptions<T> {
-  /** Throws an Error with the reason where the content makes no sense. Unknown members are none: a flipped bit makes them. */
+  /** Throws an Error with the reason if the content is invalid. Unknown members are invalid, too: a flipped bit makes them. */
   readonly check: (content: unknown) => T;
-  /** What a file without a checksum holds, where earlier versions had another form. */
+  /** Converts the content of a file without a checksum, if earlier versions had another form. */
   readonly unsealed?: (content: unknown) => unknown;
   readonly calls?: FileCalls;
 }
@@ -48,7 +48,7 @@ export class SmallFile<T extends object> {
     this.calls = options.calls ?? nodeFiles;
   }
 
-  /** Undefined where there is neither file nor copy. Throws a SmallFileError where there is one, and none that can be read. */
+  /** Undefined: there is neither file nor copy. Throws a SmallFileError if there are files, but none can be read. */
   read(): SmallFileContent<T> | undefined {
     const { calls, path, copy } = this;
     const problems: string[] = [];
@@ -66,8 +66,8 @@ export class SmallFile<T extends object> {
   }
 
   /**
-   * What was read stands in file and copy when this returns, sealed; a damaged file is kept beside them under another name. For who
-   * starts, before anyone else reads.
+   * Writes the content that was read, sealed, to file and copy; a damaged file is kept beside them under another name. For the
+   * start of a server, before any other read.
    */
   settle({ content, sealed, problem }: SmallFileContent<T>): void {
     const { calls, path, copy } = this;
@@ -77,14 +77,17 @@ export class SmallFile<T extends object> {
     else replaceFile(copy, calls.read(path).toString('utf8'), calls);
   }
 
-  /** Replaces file and copy, in this order: at every moment one of them is whole. Throws where either was not replaced. */
+  /** Replaces file and copy, in this order: at every moment one of them is whole. Throws if either was not replaced. */
   write(content: T): void {
     const text = seal(content);
     replaceFile(this.path, text, this.calls);
     replaceFile(this.copy, text, this.calls);
   }
 
-  /** Replaces the file alone, without waiting for the disk: a power cut may undo it. For what is written so often that the last but one does. */
+  /**
+   * Replaces the file alone, without waiting for the disk: a power cut may undo it. For content written so often that
+   * the last value but one suffices.
+   */
   note(content: T): void {
     replaceFile(this.path, seal(content), this.calls, false);
   }
@@ -106,8 +109,8 @@ export class SmallFile<T extends object> {
 }
 
 /**
- * Gives a file other content, whole or not at all: the new one takes the name once it is on disk. Throws the system's error, and then
- * the old content stands.
+ * Replaces the content of a file, whole or not at all: the new file gets the name once it is on disk. Throws the system's error, and
+ * the old content then stays.
  * @param lasting false: a power cut may undo it
  */
 export function replaceFile(path: string, text: string, calls: FileCalls = nodeFiles, lasting = true): void {
@@ -129,7 +132,7 @@ export function replaceFile(path: string, text: string, calls: FileCalls = nodeF
   if (lasting) calls.syncDirectory(dirname(path));
 }
 
-/** A disk that is nearly full writes less than it was given, and says so by the count alone. */
+/** Writes all bytes: a nearly full disk writes fewer than given, and reports it by the count alone. */
 function writeAll(calls: FileCalls, fd: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) {
     const count = calls.write(fd, bytes, done, bytes.length - done);
@@ -142,7 +145,7 @@ function removeQuietly(calls: FileCalls, path: string): void {
   try {
     calls.remove(path);
   } catch {
-    // it has no name that anybody reads
+    // no reader uses its name
   }
 }
 
@@ -151,7 +154,7 @@ function seal(content: object): string {
   return text.slice(0, -TAIL_CHARS) + sumOf(text) + text.slice(-TAIL_CHARS + DIGITS);
 }
 
-/** Of a sealed text, whatever checksum stands in it. */
+/** Checksum of a sealed text, independent of the checksum in it. */
 function sumOf(text: string): string {
   const hash = createHash('sha256').update(text.slice(0, -TAIL_CHARS)).update(NO_SUM);
   return hash

@@ -1,6 +1,6 @@
-// Reading past what a disk does not give: piece by piece, with zeros for what is lost.
+// Reading past unreadable parts of a disk: piece by piece, with zeros for lost bytes.
 
-/** About what a disk loses at once. */
+/** Approximate size of the smallest loss of a disk. */
 const PIECE_BYTES = 4096;
 
 interface Bytes {
@@ -9,8 +9,8 @@ interface Bytes {
 }
 
 /**
- * Reads up to `length` bytes into into[at …] and returns how many there were; where a piece cannot be read, its bytes are zeros.
- * @param unreadable is told where each of those begins
+ * Reads up to `length` bytes into into[at …] and returns the number of bytes read; the bytes of an unreadable piece are zeros.
+ * @param unreadable gets the start of each unreadable piece
  */
 export function readAround(
   bytes: Bytes,
@@ -39,7 +39,7 @@ function pieces(
   unreadable: (from: number) => void,
 ): number {
   let done = 0;
-  let known = 0; // behind a piece that cannot be read there may be nothing
+  let known = 0; // an unreadable piece may be the end of the file
   while (done < length) {
     const size = Math.min(PIECE_BYTES - ((from + done) % PIECE_BYTES), length - done);
     let got = size;

@@ -1,5 +1,5 @@
-// Entries of a frame that concern no row (log-frame.ts has their frame of words): how far a shard of a cluster has followed its
-// stream, in its own log; and in the stream, who writes a frame. Without a cluster no frame has any.
+// Entries of a frame without a row (log-frame.ts has their words). In a node's own log they name the last applied message of the shard's stream; in
+// the stream they name the writer of a frame. Without a cluster no frame has any.
 
 /** In a node's own log: the frame applies this message of the stream. */
 export const CONTROL_APPLIED = 1;
@@ -7,21 +7,21 @@ export const CONTROL_APPLIED = 1;
 export const CONTROL_HEAD = 2;
 /** In the stream: from here on frames are written by the node that the head names. */
 export const CONTROL_CLAIM = 3;
-/** In the stream: the owner has stopped writing, another node is to claim. */
+/** In the stream: the owner has stopped writing, and another node must claim. */
 export const CONTROL_HANDOVER = 4;
 
-/** How far a stream has been applied, and who was its owner there. */
+/** Position up to which a stream has been applied, and the shard's owner at it. */
 export interface Applied {
-  /** Of the message in the stream; 0 before the first. */
+  /** Sequence of the message in the stream; 0 before the first. */
   readonly sequence: number;
   /** Number of the claim in force; 0 before the first. */
   readonly epoch: number;
-  /** Who made it, and in which life. */
+  /** Node that made the claim, and its life. */
   readonly node: number;
   readonly life: number;
-  /** Checksum of the frame: what the next one names as the one before. */
+  /** Checksum of the frame: the next frame names it as its predecessor's. */
   readonly sum: number;
-  /** When the owner wrote it, epoch ms. */
+  /** Time at which the owner wrote it, epoch ms. */
   readonly time: number;
 }
 
@@ -46,7 +46,7 @@ export function controlType(words: Uint32Array, w: number): number {
   return words[w];
 }
 
-/** Where a control entry's content begins. */
+/** Start of a control entry's content. */
 export function contentAt(w: number): number {
   return w + 2;
 }

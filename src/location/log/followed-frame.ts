@@ -1,5 +1,5 @@
-// A frame that another log has, as this node's log and table take it in: the same entries for the same rows, in a frame of its own
-// beside what the cleaner moves (decisions/0115). @hot
+// A frame of another log, applied to this node's log and table: the same entries for the same rows, in a frame of this log, together with the
+// cleaner's moves (decisions/0115). @hot
 
 import type { ChangedKeys } from '../shared/changed-keys.ts';
 import type { BindingTable } from '../table/binding-table.ts';
@@ -26,7 +26,7 @@ import {
 const OFFSETS_AT_FIRST = 512;
 
 export class FollowedFrame {
-  /** Of its entries. */
+  /** Bytes of its entries. */
   bytes = 0;
   private frame: Uint8Array = new Uint8Array(0);
   private words: Uint32Array = new Uint32Array(0);
@@ -35,7 +35,7 @@ export class FollowedFrame {
   /** By record of the frame: its offset in this log's frame. */
   private offsets = new Int32Array(OFFSETS_AT_FIRST);
 
-  /** @param frame bytes[0, length) are a sound frame; `words` is of them */
+  /** @param frame its bytes [0, length) are a sound frame @param words the same bytes as words */
   take(frame: Uint8Array, words: Uint32Array, length: number): void {
     this.frame = frame;
     this.words = words;
@@ -44,7 +44,7 @@ export class FollowedFrame {
     this.salt = entrySalt(words, 0);
   }
 
-  /** The first row of which it says what cannot follow upon the table; -1 where all can. */
+  /** The first row whose entry contradicts the table; -1: none does. */
   contradiction(table: BindingTable): number {
     const { words, end, salt } = this;
     for (let w = firstEntry(0); w < end; w += entryWords(words, w)) {
@@ -74,7 +74,7 @@ export class FollowedFrame {
     }
   }
 
-  /** The table follows: this log's frame lies at `place`. */
+  /** Applies the entries to the table: this log's frame is at `place`. */
   apply(table: BindingTable, cleaner: LogCleaner, place: number, changes: ChangedKeys | null): void {
     const { words, end } = this;
     let records = 0;

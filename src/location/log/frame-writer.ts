@@ -41,7 +41,7 @@ export class FrameWriter {
   entries = 0;
   bytes: Uint8Array<ArrayBuffer>;
   private words: Uint32Array;
-  /** By entry: its word number, for it is completed when the frame is sealed; and of a refresh the tag. */
+  /** By entry: its word number, since sealing the frame completes the entry; and for a refresh the tag. */
   private at = new Uint32Array(FRAME_ENTRIES_AT_FIRST);
   private tags = new Uint32Array(FRAME_ENTRIES_AT_FIRST);
 
@@ -102,7 +102,7 @@ export class FrameWriter {
     this.enter(w, 0);
   }
 
-  /** What concerns no row: a subtype (not 0) and its words. @cold */
+  /** An entry without a row: a subtype (not 0) and its words. @cold */
   control(subtype: number, content: readonly number[]): void {
     const w = this.length >> 2;
     const size = (content.length + 4) & ~1; // subtype, size, content, checksum
@@ -114,12 +114,12 @@ export class FrameWriter {
     this.enter(w, 0);
   }
 
-  /** Of the frame sealed last. */
+  /** Checksum of the frame sealed last. */
   get checksum(): number {
     return claimedChecksum(this.words, 0);
   }
 
-  /** Completes the header of a frame that will lie at `address`, behind the one at `previous`. */
+  /** Completes the header of a frame for `address`, whose predecessor is at `previous`. */
   seal(address: number, previous: number, now: number): void {
     const { words } = this;
     words[0] = MAGIC;
@@ -134,7 +134,7 @@ export class FrameWriter {
     words[CHECKSUM] = this.sealEntries(address);
   }
 
-  /** Takes back a seal, so that the same entries can be sealed for another address. @cold */
+  /** Undoes a seal, so that the same entries can be sealed for another address. @cold */
   unseal(): void {
     const { words, at } = this;
     const salt = entrySalt(words, 0);

@@ -1,4 +1,4 @@
-// The frames of one generation in memory: those that are sound, those that are not, and records whose frame's header is lost.
+// The frames of one generation in memory: sound frames, damaged frames, and records whose frame's header is lost.
 
 import { openRecord } from '../record.ts';
 import { readAround } from './around.ts';
@@ -16,22 +16,22 @@ import {
   recordLength,
 } from './log-frame.ts';
 
-/** Of a generation's end that holds nothing: how much of it is looked through for lost records. */
+/** Part of a generation's empty end that is searched for lost records at a time. */
 const PIECE_BYTES = 1 << 20;
 
-/** From the first frame on. As long as a generation mostly is: memory is taken as it is filled. */
+/** Bytes from the first frame on. The usual length of a generation: the system allocates pages as they are filled. */
 const BYTES = 2 ** 26;
 
-/** Frames, or what is left of one. */
+/** A frame, or the rest of a damaged one. */
 export interface FrameRead {
   readonly address: number;
   readonly place: number;
   readonly length: number;
   /** Where it begins in `bytes`. */
   readonly at: number;
-  /** Its checksum is right; otherwise its entries have to be looked at one by one. */
+  /** Its checksum is right; otherwise its entries must be checked one by one. */
   readonly sound: boolean;
-  /** It has a header: false for records that were found without one. */
+  /** It has a header: false for records found without one. */
   readonly whole: boolean;
 }
 
@@ -76,22 +76,22 @@ export class GenerationFrames {
     return whole ? claimedChecksum(this.words, at >> 2) : 0;
   }
 
-  /** Of a frame's entries; 0 where its header is lost. */
+  /** Salt of a frame's entries; 0 if its header is lost. */
   saltOf({ at, whole }: FrameRead): number {
     return whole ? entrySalt(this.words, at >> 2) : 0;
   }
 
-  /** Address of the frame before, as a frame's header names it; -1 where that is not known. */
+  /** Address of the frame before, as a frame's header names it; -1: unknown. */
   previousOf({ at, sound }: FrameRead): number {
     return sound ? previousFrame(this.words, at >> 2) : -1;
   }
 
-  /** Adds records that lie between the frames: their frames' headers are lost. */
+  /** Adds records between the frames: their frames' headers are lost. */
   findLostRecords(generation: number): void {
     const { log } = this;
     const start = generation * log.generationBytes;
     const known = [...this.frames].sort((a, b) => a.place - b.place);
-    // Pages of the tree keep bytes of frames that are there, too.
+    // Pages of the tree may contain bytes of sound frames, too.
     const sound = new Set(this.frames.filter((frame) => frame.sound).map(({ address }) => address));
     let from = start;
     for (const { place, length } of known) {
@@ -114,7 +114,7 @@ export class GenerationFrames {
     }
   }
 
-  /** Looks through bytes at `this.end`; returns how many of them need not be looked at again. */
+  /** Searches the bytes at `this.end`; returns how many of them need no second search. */
   private searchPiece(place: number, length: number, start: number, known: ReadonlySet<number>): number {
     const base = this.end;
     const endWord = (base + length) >> 2;
@@ -143,7 +143,7 @@ export class GenerationFrames {
     return openRecord(this.bytes, from, from + recordLength(this.words, at >> 2));
   }
 
-  /** Behind the frames read so far; whether it is sound. */
+  /** Reads a frame after the frames read so far; returns whether it is sound. */
   private readFrame(address: number, place: number, length: number): boolean {
     if (length > this.log.generationBytes) return false;
     this.ensure(this.end + length);

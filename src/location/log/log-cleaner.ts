@@ -1,6 +1,5 @@
-// Keeps the log short: counts what lives in each generation, moves live records from the oldest one to the head, a bounded
-// piece per batch, and has generations dropped in which nothing lives.
-// @hot
+// Keeps the log short: counts the live records of each generation, moves them from the oldest one to the head, a
+// bounded piece per batch, and drops generations without live records. @hot
 
 import { RECORD_BYTES_MAX } from '../record.ts';
 import { ROW_KEY } from '../table/binding-row.ts';
@@ -22,52 +21,52 @@ import {
 } from './log-frame.ts';
 import { RecordReader } from './log-records.ts';
 
-/** Of a record, while there is none to measure: a phone's over UDP with a User-Agent. */
+/** Assumed size of a record while there is none to measure: a phone over UDP with a User-Agent. */
 const RECORD_BYTES_MEAN = 300;
-/** The log may be this many times what its live records take, and never need be shorter than two generations. */
+/** The log may have this many times the bytes of its live records, and always two generations. */
 const SPACE_FACTOR = 1.7;
 const GENERATIONS_MIN = 2;
-/** Bytes of the tail looked at for each byte that the batch appends, and per batch at least and at most. */
+/** Bytes of the tail examined for each byte that the batch appends, and the bounds per batch. */
 const PACE = 4;
 const LOOK_MIN = 16 << 10;
 const LOOK_MAX = 256 << 10;
 const MOVES_MAX = 1024;
-/** Rows looked at per batch for what damage kept from being moved. */
+/** Rows examined per batch for records that damage kept from being moved. */
 const ROWS_MAX = 8192;
-/** Damaged records that are given up per batch. */
+/** Damaged records given up per batch. */
 const BAD_MAX = 16;
 
 export class LogCleaner {
-  /** What is to be dropped may be needed again, should power be cut and the end of the log be lost: then that is synced before. */
+  /** A power cut may lose the end of the log, and dropped records would then be needed again: true syncs the log before a drop. */
   syncsBeforeDrop = false;
-  /** Moves that the frame under way makes. */
+  /** Moves in the current frame. */
   moves = 0;
   readonly movedRow = new Int32Array(MOVES_MAX);
   /** Offsets in the frame. */
   readonly movedTo = new Int32Array(MOVES_MAX);
-  /** Rows of the tail whose records cannot be read or are not sound: to be given up, or the tail stays for ever. */
+  /** Rows of the tail whose records are unreadable or damaged: they must be given up, or the tail stays for ever. */
   readonly bad = new Int32Array(BAD_MAX);
   badCount = 0;
   private readonly log: Log;
   private readonly table: BindingTable;
   private readonly records: RecordReader;
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
-  /** Where the search of the table for records of the tail continues, and where it does should the moves under way fail. */
+  /** Row at which the search of the table for records of the tail continues, and the same if the current moves fail. */
   private sweptTo = 0;
   private sweepMark = 0;
-  /** A frame has moves beside what its batch brings, and must fit a generation. */
+  /** Limit of examined bytes: a frame has moves beside the entries of its batch, and must fit a generation. */
   private readonly lookMax: number;
-  /** By generation, from the oldest: rows whose record lies there. */
+  /** By generation, from the oldest: number of rows whose record is in it. */
   private live: number[] = [];
   private firstGeneration = 0;
-  /** Of all record entries appended: for the size of the average one. */
+  /** Bytes of all record entries appended: for the average size. */
   private recordBytes = 0;
   private recordCount = 0;
-  /** Up to here the tail's live records have been moved: a frame's place, or an entry's within the frame in hand. */
+  /** The tail's live records before this place have been moved: the place of a frame, or of an entry within the current frame. */
   private cleaned = 0;
   private frameAt = 0;
   private frameEnd = 0;
-  /** The frame to begin with again, should the moves under way fail. */
+  /** The frame to restart from if the current moves fail. */
   private mark = 0;
   private window = new Uint8Array(new ArrayBuffer(0));
   private words = new Uint32Array(0);
@@ -79,7 +78,7 @@ export class LogCleaner {
     this.lookMax = Math.min(LOOK_MAX, log.fullBytes / 4);
   }
 
-  /** Counts what the table holds. Returns rows whose generation is not there. @cold */
+  /** Counts the records of the table. Returns rows whose generation is missing. @cold */
   open(): number[] {
     const { log, table } = this;
     this.firstGeneration = Math.floor(log.tail / log.generationBytes);
@@ -95,7 +94,7 @@ export class LogCleaner {
     return lost;
   }
 
-  /** A record now lives at a place in the log; `bytes` of its entry. */
+  /** A record is now live at a place in the log; `bytes` of its entry. */
   recordAdded(place: number, bytes: number): void {
     const generation = Math.floor(place / this.log.generationBytes) - this.firstGeneration;
     while (this.live.length <= generation) this.live.push(0);
@@ -111,7 +110,7 @@ export class LogCleaner {
     if (generation >= 0) this.live[generation]--;
   }
 
-  /** Begins a frame's moves: records of the tail that live, as far as it pays. `appended`: bytes that the batch brings, about. */
+  /** Begins a frame's moves: live records of the tail, as many as are worth the writes. `appended`: approximate bytes of the batch. */
   moveInto(frame: FrameWriter, appended: number): void {
     this.moves = 0;
     this.badCount = 0;
@@ -130,7 +129,7 @@ export class LogCleaner {
     if (isThrough && this.moves === 0 && this.live[0] > 0) this.sweep(frame);
   }
 
-  /** The moves hold: their entries lie in the frame at `place`. */
+  /** The moves hold: their entries are in the frame at `place`. */
   moved(place: number): void {
     for (let i = 0; i < this.moves; i++) {
       const row = this.movedRow[i];
@@ -150,8 +149,8 @@ export class LogCleaner {
   }
 
   /**
-   * Drops the oldest generations while nothing lives there; never the one that is written, nor what lies at or behind
-   * `keepFrom`. Returns how many.
+   * Drops the oldest generations without live records; never the one that is written, nor one at or after `keepFrom`.
+   * Returns their number.
    */
   drop(keepFrom: number): number {
     let dropped = 0;
@@ -168,7 +167,7 @@ export class LogCleaner {
     return dropped;
   }
 
-  /** False where that cannot be now: the batch under way holds all the same. */
+  /** False: the generation cannot be dropped now; the current batch holds all the same. */
   private dropTail(): boolean {
     try {
       if (this.syncsBeforeDrop) this.log.sync();
@@ -179,7 +178,7 @@ export class LogCleaner {
     }
   }
 
-  /** Bytes that the log may have. */
+  /** Allowed bytes of the log. */
   private allowed(): number {
     const mean = this.recordCount === 0 ? RECORD_BYTES_MEAN : this.recordBytes / this.recordCount;
     const allowed = this.table.aors * mean * SPACE_FACTOR;
@@ -193,7 +192,7 @@ export class LogCleaner {
     this.frameEnd = address;
   }
 
-  /** Takes the next frame of the tail in hand; false where there is no more. What is no frame is passed over: replay has named it. */
+  /** Moves on to the next frame of the tail; false: there is none. Bytes that are no frame are skipped: the replay has reported them. */
   private nextFrame(): boolean {
     const { log } = this;
     const tailEnd = log.tail + log.generationBytes;
@@ -209,7 +208,7 @@ export class LogCleaner {
     return false;
   }
 
-  /** Moves what lives in the rest of the frame in hand, up to the address `end`; false where no more moves fit. */
+  /** Moves the live records in the rest of the current frame, up to the address `end`; false: no more moves fit. */
   private moveEntries(frame: FrameWriter, end: number): boolean {
     const { words, table, frameAt } = this;
     while (this.cleaned < this.frameEnd && this.cleaned < end) {
@@ -225,8 +224,8 @@ export class LogCleaner {
   }
 
   /**
-   * The tail has been walked through, and something lives there still: it lies in frames that are damaged. Looks for it by the table, record
-   * by record: what is sound is moved, what is not is given up.
+   * The tail has been walked through and still has live records, in damaged frames. Searches the table for them, record by record: sound
+   * records are moved, damaged ones given up.
    */
   private sweep(frame: FrameWriter): void {
     const { table, log } = this;
@@ -273,7 +272,7 @@ export class LogCleaner {
     );
   }
 
-  /** Has a frame in the window; false where it is not sound. */
+  /** Brings a frame into the window; false: it is not sound. */
   private bring({ address, place, length }: FrameFound): boolean {
     if (length > this.log.generationBytes) return false;
     if (this.window.length < length) {

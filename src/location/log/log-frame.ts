@@ -1,12 +1,12 @@
-// The log's bytes: a frame per batch, its entries, their checksums (layout: decisions/0100), and how they are read. Written by
-// frame-writer; where frames go is log's. @hot
+// Reads the log's bytes: a frame per batch, its entries, their checksums (layout: decisions/0100). frame-writer writes them; log decides the place of
+// a frame. @hot
 
 import { openRecord } from '../record.ts';
 
 export const FRAME_HEADER_BYTES = 40;
 const HEADER_WORDS = FRAME_HEADER_BYTES >> 2;
 export const MAGIC = 0x6d617246;
-/** Of frames whose checksum is over all of their words, and whose removals and refreshes do not name them: written before format 4. */
+/** Magic of frames before format 4: their checksum is over all of their words, and their removals and refreshes do not name the frame. */
 const OLD_MAGIC = 0x32676f6c;
 export const LENGTH = 1; // word numbers
 export const ADDRESS = 2;
@@ -15,7 +15,7 @@ export const ENTRIES = 5;
 export const TIME = 6;
 export const PREVIOUS = 8;
 
-/** What concerns no row (control-entry.ts): word 0 is its subtype, not 0; word 1 its number of words; the last is a checksum. */
+/** An entry without a row (control-entry.ts): word 0 is its subtype, not 0; word 1 its number of words; the last is a checksum. */
 export const ENTRY_CONTROL = 0;
 export const ENTRY_RECORD = 1;
 export const ENTRY_REFRESH = 2;
@@ -27,7 +27,7 @@ export const LENGTH_BITS = 26;
 /** Bytes of a record entry before the record. */
 export const RECORD_ENTRY_BYTES = 64;
 const RECORD_ENTRY_WORDS = RECORD_ENTRY_BYTES >> 2;
-/** Of a record entry: word of its frame's address, in units of 8, the low 32 bits; and of the checksum over the words before. */
+/** Words of a record entry: its frame's address, in units of 8, the low 32 bits; and the checksum over the words before. */
 const RECORD_FRAME = 14;
 const RECORD_CHECK = 15;
 /** The record's own checksum. */
@@ -38,16 +38,16 @@ export const REMOVAL_CHECK = 5;
 const CONTROL_WORDS_MIN = 4;
 const CONTROL_WORDS_MAX = 64;
 
-/** What the first frame of a log names as the one before. */
+/** Address that the first frame of a log names as the one before. */
 export const NO_PREVIOUS = 2 ** 52;
 
-/** What `frameLength` finds besides a length. */
+/** Result of `frameLength` without a sound frame. */
 export const NO_FRAME = 0;
 
 /**
  * Length in bytes of the sound frame for `address` at words[w …], of which `words` holds all up to `end` (word number);
- * NO_FRAME where there is none, or not a sound one, or its end is not there yet.
- * @param bytes what `words` is of
+ * NO_FRAME if there is none, it is not sound, or its end is missing.
+ * @param bytes the memory of `words`
  */
 export function frameLength(bytes: Uint8Array, words: Uint32Array, w: number, end: number, address: number): number {
   if (!claimsFrame(words, w, end) || claimedAddress(words, w) !== address) return NO_FRAME;
@@ -61,7 +61,7 @@ export function frameLength(bytes: Uint8Array, words: Uint32Array, w: number, en
   return isSound ? length : NO_FRAME;
 }
 
-/** Whether a header stands at words[w …], be the rest sound or not. */
+/** Whether words[w …] begin with a header, even if the rest of the frame is damaged. */
 export function claimsFrame(words: Uint32Array, w: number, end: number): boolean {
   if (w + HEADER_WORDS > end || (words[w] !== MAGIC && words[w] !== OLD_MAGIC)) return false;
   const length = words[w + LENGTH];
@@ -83,7 +83,7 @@ export function claimedChecksum(words: Uint32Array, w: number): number {
   return words[w + CHECKSUM];
 }
 
-/** When the frame at words[w …] was written, epoch ms. */
+/** Time at which the frame at words[w …] was written, epoch ms. */
 export function frameTime(words: Uint32Array, w: number): number {
   return words[w + TIME + 1] * 4294967296 + words[w + TIME];
 }
@@ -93,7 +93,7 @@ export function claimedLength(words: Uint32Array, w: number): number {
   return words[w + LENGTH];
 }
 
-/** What the entries of the frame at words[w …] mix into their checksums: with another address, none of them is sound. */
+/** Salt of the checksums of entries in the frame at words[w …]: with another address, none of the entries is sound. */
 export function entrySalt(words: Uint32Array, w: number): number {
   return words[w] === OLD_MAGIC ? 0 : saltOf(words[w + ADDRESS], words[w + ADDRESS + 1]);
 }
@@ -115,7 +115,7 @@ export function entryRow(words: Uint32Array, w: number): number {
   return words[w] & (ROWS_MAX - 1);
 }
 
-/** Words of the entry at `w`; 0 where it is none. */
+/** Words of the entry at `w`; 0: it is no entry. */
 export function entryWords(words: Uint32Array, w: number): number {
   const kind = entryKind(words, w);
   if (kind === ENTRY_REFRESH) return REFRESH_WORDS;
@@ -131,7 +131,7 @@ function controlWords(words: Uint32Array, w: number): number {
   return isEntry ? size : 0;
 }
 
-/** Of a record entry: bytes of the record. */
+/** Bytes of the record in a record entry. */
 export function recordLength(words: Uint32Array, w: number): number {
   return words[w + 1] & ((1 << LENGTH_BITS) - 1);
 }
@@ -141,14 +141,14 @@ export function recordBindings(words: Uint32Array, w: number): number {
 }
 
 /**
- * Whether the record entry at `w`, of which `words` holds all up to `end` (word number), says what was written; the record itself has a
+ * Whether the record entry at `w`, of which `words` holds all up to `end` (word number), is as it was written; the record itself has a
  * checksum of its own.
  */
 export function isRecordEntrySound(words: Uint32Array, w: number, end: number): boolean {
   return w + RECORD_ENTRY_WORDS <= end && isRecordHeadSound(words, w) && w + entryWords(words, w) <= end;
 }
 
-/** The same of what stands before the record. */
+/** The same for the part before the record. */
 export function isRecordHeadSound(words: Uint32Array, w: number): boolean {
   return entryKind(words, w) === ENTRY_RECORD && words[w + RECORD_CHECK] === mixWords(words, w, w + RECORD_CHECK);
 }
@@ -160,7 +160,7 @@ export function recordFrame(words: Uint32Array, w: number, near: number): number
   return (units + ahead) * 8;
 }
 
-/** Of a refresh: word 2 of its row, where the entry is sound; any number otherwise. @param salt of its frame */
+/** Word 2 of the row of a refresh, if the entry is sound; any number otherwise. @param salt of its frame */
 export function refreshTag(words: Uint32Array, w: number, salt: number): number {
   return (words[w + 1] ^ refreshCheck(words, w) ^ salt) >>> 0;
 }
@@ -183,7 +183,7 @@ export function controlCheckAt(words: Uint32Array, w: number): number {
   return w + words[w + 1] - 1;
 }
 
-/** Where an entry's row, key or words of a refresh begin. */
+/** Start of an entry's row, key or words of a refresh. */
 export function recordRowAt(w: number): number {
   return w + 2;
 }
@@ -202,7 +202,7 @@ export function sealRecordEntry(words: Uint32Array, w: number, address: number):
   words[w + RECORD_CHECK] = mixWords(words, w, w + RECORD_CHECK);
 }
 
-/** Of all words of a refresh but its second. */
+/** Checksum of all words of a refresh but its second. */
 export function refreshCheck(words: Uint32Array, w: number): number {
   return mixWords(words, w + 2, w + REFRESH_WORDS) ^ Math.imul(words[w], 0x9e3779b1);
 }
@@ -219,9 +219,9 @@ function mixStep(sum: number, word: number): number {
   return mixed ^ (mixed >>> 15);
 }
 
-// A frame's checksum is over its header and what tells one entry from any other: what each has as a checksum already.
+// A frame's checksum is over its header and the checksums of its entries.
 
-/** Of the header at words[w …]. */
+/** Checksum of the header at words[w …]. */
 export function sumOfHeader(words: Uint32Array, w: number): number {
   let sum = mixWords(words, w, w + CHECKSUM);
   for (let i = w + ENTRIES; i < w + HEADER_WORDS; i++) sum = mixStep(sum, words[i]);
@@ -233,7 +233,7 @@ export function addRecord(sum: number, words: Uint32Array, w: number): number {
   return mixStep(mixStep(sum, words[w + RECORD_CHECK]), words[w + RECORD_SUM]);
 }
 
-/** `sum` with a refresh of a row that has this tag. */
+/** `sum` with a refresh of a row with this tag. */
 export function addRefresh(sum: number, tag: number): number {
   return mixStep(sum, tag);
 }
@@ -273,7 +273,7 @@ function isSumRight(bytes: Uint8Array, words: Uint32Array, frame: number, end: n
   return w === end && words[frame + CHECKSUM] === sum >>> 0;
 }
 
-/** Of all words of a frame but the checksum itself. */
+/** Checksum of all words of a frame but the checksum itself. */
 function oldChecksum(words: Uint32Array, w: number, count: number): number {
   let sum = 0x811c9dc5 ^ count;
   for (let i = 0; i < count; i++) if (i !== CHECKSUM) sum = mixStep(sum, words[w + i]);

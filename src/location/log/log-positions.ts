@@ -1,6 +1,6 @@
-// Addresses of a shard's log that its helper thread and the shard tell each other, in shared memory.
+// Addresses of a shard's log, in shared memory, for the shard and its helper thread.
 
-/** What `checkpointed` is where there is no checkpoint. */
+/** Value of `checkpointed` without a checkpoint. */
 export const NO_CHECKPOINT = 2 ** 53;
 
 const HEAD = 0;
@@ -10,9 +10,9 @@ const LAST = 3;
 const LAST_SUM = 4;
 const MARKS_BYTES = 64;
 
-/** Where a log ended at one moment. */
+/** End of a log at one moment. */
 export interface LogEnd {
-  /** Of the next frame. */
+  /** Address of the next frame. */
   readonly address: number;
   /** Address and checksum of the frame before. */
   readonly last: number;
@@ -20,8 +20,8 @@ export interface LogEnd {
 }
 
 /**
- * Plain stores: each has one writer, is eight aligned bytes, and stands between the atomic operations that end every change
- * of the table.
+ * Plain stores suffice: each number has one writer, is eight aligned bytes, and is written between the atomic operations
+ * that end every change of the table.
  */
 export class LogPositions {
   readonly memory: SharedArrayBuffer;
@@ -77,13 +77,13 @@ export class LogPositions {
     this.marks[CHECKPOINTED] = address;
   }
 
-  /** Bytes since the newest checkpoint, or of the whole log where there is none. */
+  /** Bytes since the newest checkpoint, or of the whole log without one. */
   get grown(): number {
     const { head, tail, checkpointed } = this;
     return head - (checkpointed === NO_CHECKPOINT ? tail : checkpointed);
   }
 
-  /** Head and last frame of one moment, for another thread than the shard's. */
+  /** Head and last frame of one moment, for threads other than the shard's. */
   end(): LogEnd {
     for (;;) {
       const address = this.head;

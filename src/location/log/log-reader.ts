@@ -1,5 +1,5 @@
 // Reading the bindings of a shard from another thread, while the shard writes: rows from its table in shared memory, records
-// from its log. Nothing is locked: a row that changes while it is read is read again.
+// from its log. It locks nothing: a row that changes during the read is read again.
 
 import { refreshImage } from '../../core/binding/binding.ts';
 import { AOR_KEY_BYTES } from '../aor-key-size.ts';
@@ -14,14 +14,14 @@ import { RecordReader } from './log-records.ts';
 
 const CURSOR_BYTES = 4;
 
-/** Where a scan starts that begins with a row. */
+/** Cursor of a scan that begins with a row. */
 export function cursorBefore(row: number): Uint8Array {
   if (row === 0) return SCAN_START;
   const cursor = new Uint8Array(CURSOR_BYTES);
   new DataView(cursor.buffer).setUint32(0, row - 1);
   return cursor;
 }
-/** How often a row that keeps changing is read again before the shard is left in peace for a moment. */
+/** Reads of a row that keeps changing before the reader pauses for a moment. */
 const TRIES = 1000;
 
 export class LogReader implements LocationReader {
@@ -39,13 +39,13 @@ export class LogReader implements LocationReader {
   private readonly row = new RowCopy();
   private rowFound = -1;
   private readonly suspects: Int32Array;
-  /** Why the record read last could not be. */
+  /** Why the last record could not be read. */
   private unreadable: UnreadableError | null = null;
 
   /**
    * @param files of the shard's log, to be closed with this
-   * @param parts what its store gave to share
-   * @param next the oldest announcement since then that has not been taken yet, if there is one; it must not wait
+   * @param parts the shared memory from the store's `share`
+   * @param next returns the oldest announcement since `share` that was not returned yet, if any; it must not wait
    */
   constructor(files: SharedLogSource, parts: TableParts, next: () => TableNews | undefined) {
     this.chunks = [...parts.chunks];
@@ -60,7 +60,7 @@ export class LogReader implements LocationReader {
 
   read(key: Uint8Array, into: Uint8Array): number {
     this.keyBytes.set(key);
-    // A record that the cleaner moves, or that is replaced, while it is read: its row names another place by then.
+    // The cleaner may move a record while it is read, or a commit may replace it: its row then names another place.
     for (let tries = 0, before = -1; ; tries++) {
       if (!this.find()) return -1;
       const address = placeOf(this.words, ROW_PLACE);
@@ -90,7 +90,7 @@ export class LogReader implements LocationReader {
     return undefined;
   }
 
-  /** Takes what the shard has announced; a listener to announcements calls this for each. */
+  /** Applies an announcement of the shard; a listener to announcements calls this for each. */
   hear(news: TableNews): void {
     this.heard = (this.heard + 1) | 0;
     if (news.type === 'chunk') this.chunks[news.index] = news.chunk;
@@ -110,7 +110,7 @@ export class LogReader implements LocationReader {
     }
   }
 
-  /** Copies the row of `key` into `words`; false where there is none. */
+  /** Copies the row of `key` into `words`; false: there is none. */
   private find(): boolean {
     const tag = this.key[2];
     const sub = tag & (SUB_TABLES - 1);
@@ -131,7 +131,7 @@ export class LogReader implements LocationReader {
     for (let slot = probe(table, tag, homeOf(table, tag)); slot >= 0; slot = probe(table, tag, (slot + 1) & mask)) {
       const row = table[slot * 2 + 1] - 1;
       const chunk = chunkOf(this.chunks, row);
-      if (row < 0 || chunk === undefined) return false; // changed meanwhile: the version says so
+      if (row < 0 || chunk === undefined) return false; // changed meanwhile, as the version shows
       copyWords(chunk, wordOf(row), words);
       this.rowFound = row;
       if (words[0] === key[0] && words[1] === key[1] && words[2] === key[2] && words[3] === key[3]) return true;
@@ -155,14 +155,14 @@ export class LogReader implements LocationReader {
     }
   }
 
-  /** The shard is told. Throws where the disk did not give what may be there. */
+  /** Reports the record to the shard. Throws if the disk could not read a record that may exist. */
   private bad(length: number): number {
     suspect(this.suspects, this.rowFound);
     if (this.unreadable !== null) throw this.unreadable;
     return length;
   }
 
-  /** What a disk does not give costs a scan one record. */
+  /** As `read`, but an unreadable record costs a scan that record alone. */
   private readOrNothing(key: Uint8Array, into: Uint8Array): number {
     try {
       return this.read(key, into);
@@ -193,7 +193,7 @@ export class LogReader implements LocationReader {
   }
 }
 
-/** The shard's thread was stopped in the middle of a change: lets it go on. */
+/** The shard's thread was suspended in the middle of a change: waits, so that it can continue. */
 function pause(versions: Int32Array, sub: number, version: number): void {
   Atomics.wait(versions, sub, version, 1);
 }

@@ -1,10 +1,11 @@
-// One record from the log, by its place and brought up to date: for the shard, and for readers in other threads, who may come too late for it.
+// One record from the log, by its place and updated to the current version: for the shard, and for readers in other threads, for which the record may
+// be gone already.
 
 import { openRecord, updateRecord } from '../record.ts';
 import type { LogSource } from './log.ts';
 import { isRecordHeadSound, RECORD_ENTRY_BYTES, recordLength, recordRowAt } from './log-frame.ts';
 
-/** Of the first read: most records end within. */
+/** Bytes of the first read: most records end within. */
 const READ_BYTES = 1024;
 
 export class RecordReader {
@@ -17,12 +18,12 @@ export class RecordReader {
   }
 
   /**
-   * Copies the record whose entry lies at `place` into `into`, where it fits, and returns its length; -1 where there is
-   * no sound record of the AOR whose key stands at words[at …].
+   * Copies the record whose entry is at `place` into `into`, if it fits, and returns its length; -1 if there is no
+   * sound record of the AOR with the key at words[at …].
    */
   read(place: number, words: Uint32Array, at: number, into: Uint8Array): number {
     let got = this.source.read(place, this.bytes, 0, this.bytes.length);
-    // A short read ends where the disk gives no more for now: why, the next one says.
+    // A short read ends before bytes that the disk cannot read: the next read throws the reason.
     for (let more = got; got < RECORD_ENTRY_BYTES && more > 0; got += more)
       more = this.source.read(place + got, this.bytes, got, RECORD_ENTRY_BYTES - got);
     if (got < RECORD_ENTRY_BYTES || !isRecordHeadSound(this.words, 0)) return -1;

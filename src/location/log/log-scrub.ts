@@ -1,4 +1,4 @@
-// Reading what nobody asks for: a generation from end to end, so that a bad sector or a flipped bit is found before it is needed.
+// Reads a generation from end to end, so that a bad sector or a flipped bit is found before a read needs it.
 
 import { readAround } from './around.ts';
 import { FrameSearch, GenerationFile } from './generation-file.ts';
@@ -12,13 +12,13 @@ export interface GenerationScrub {
   readonly bytes: number;
   /** Bounds of the sound frames in the file, pairs of offsets in ascending order. */
   readonly sound: readonly number[];
-  /** Offsets where frames are not sound or a page cannot be read. */
+  /** Offsets of damaged frames and unreadable pages. */
   readonly bad: readonly number[];
 }
 
 /**
- * Reads a generation whole. What was being written behind the last settled frame is not called bad.
- * @param rest is awaited after so many bytes
+ * Reads a whole generation. A frame that is being written after the last settled one does not count as bad.
+ * @param rest is awaited after each step, with the number of its bytes
  * @throws the system's error where the file cannot be opened
  */
 export async function scrubGeneration(path: string, rest: (bytes: number) => Promise<void>): Promise<GenerationScrub> {

@@ -1,33 +1,33 @@
-// What the location store asks of the log beneath it: generations of frames, appended, read by place, dropped whole. What frames
-// say is log-frame's; what is worth keeping, the cleaner's. No clock and no disk is known above this interface.
+// Contract between the location store and its log: generations of frames, appended, read by place, dropped whole. log-frame defines the content of
+// frames; the cleaner decides which records stay. Code above this interface has no clock and no disk.
 
-/** `durable`: on disk before settle returns. `process`: handed to the kernel, so it survives the process, not the power. */
+/** `durable`: on disk before settle returns. `process`: handed to the kernel, so it survives a crash of the process, but not a power cut. */
 export type Durability = 'durable' | 'process';
 
-/** A frame of a generation, as far as its header claims: whether its bytes are sound, their reader tells. */
+/** A frame of a generation, as its header claims: the reader of its bytes checks whether they are sound. */
 export interface FrameFound {
-  /** Where it stands in the order of all frames. */
+  /** Position in the order of all frames. */
   readonly address: number;
-  /** Where its first byte lies. */
+  /** Place of its first byte. */
   readonly place: number;
   readonly length: number;
 }
 
-/** Bytes by their place; generation of a place or an address: divided by `generationBytes`. */
+/** Reads bytes by their place. A place or an address divided by `generationBytes` is the number of its generation. */
 export interface LogSource {
   readonly generationBytes: number;
   /**
-   * Reads up to `length` bytes at a place into into[at …]; returns how many there were: none of a generation that was dropped.
+   * Reads up to `length` bytes at a place into into[at …]; returns the number of bytes read: 0 for a dropped generation.
    * Throws the disk's error.
    */
   read(place: number, into: Uint8Array, at: number, length: number): number;
 }
 
-/** What the log found that it does not read, or does not find, when it was opened. */
+/** Foreign and missing files that the log found when it was opened. */
 export interface LogProblems {
-  /** Files that do not belong to it: where they are now. */
+  /** New paths of files that do not belong to it. */
   readonly aside: readonly string[];
-  /** A file whose making a crash cut off, and which is gone now: nothing was in it. */
+  /** Removed files whose creation a crash had interrupted: they were empty. */
   readonly unfinished: readonly string[];
   /** Numbers of generations that should be there. */
   readonly missing: readonly number[];
@@ -41,8 +41,9 @@ export interface SharedLogSource extends LogSource {
 }
 
 /**
- * An address is the order of a frame: generation * generationBytes + the bytes of the frames before it in its generation. A place is
- * where bytes lie: generation * generationBytes + an offset in what keeps that generation. Both are below 2^53, multiples of 8.
+ * An address is the position of a frame in the order: generation * generationBytes + the bytes of the frames before it in its
+ * generation. A place is the position of bytes: generation * generationBytes + an offset in the generation's file. Both are below
+ * 2^53, multiples of 8.
  */
 export interface Log extends LogSource {
   /** Numbers, oldest first; the last one is appended to, if any. A number may be missing. */
@@ -56,28 +57,28 @@ export interface Log extends LogSource {
   readonly tail: number;
   /** Bytes that generations take on disk. */
   readonly bytes: number;
-  /** Bytes that a generation has, about, when the next one begins: at most what its addresses span. */
+  /** Approximate bytes of a generation when the next one begins: at most the span of its addresses. */
   readonly fullBytes: number;
 
   /** Called once by the reader of the frames, before anything is appended. */
   resume(head: number, last: number): void;
 
   /**
-   * The first frame at or behind a place, in its generation and in the order of places, which need not be that of addresses; null
-   * where there is no more.
-   * @param unreadable is told of each piece that was passed over, as the disk does not give it
+   * The first frame at or after a place, in its generation and in the order of places, which need not be that of addresses; null:
+   * there is none.
+   * @param unreadable gets the place of each unreadable piece that was skipped
    */
   find(place: number, unreadable?: (place: number) => void): FrameFound | null;
 
   /**
-   * Address of a frame up to which all frames of a generation are known to have been settled; -1 where nothing is known. Of the newest
-   * generation a later frame may be a batch that was being written.
+   * Address of a frame up to which all frames of a generation are known to last; -1: unknown. A later frame of the newest generation may be a
+   * batch that was being written, or one that need not last.
    */
   settled(generation: number): number;
 
   /**
-   * Address of the last frame settled before a generation was begun, as that says itself; -1 where there was none, undefined where it is
-   * not known. What lies behind that one in generations before was refused.
+   * Address of the last frame settled before a generation was begun, as the generation names it; -1: there was none, undefined: unknown.
+   * Later frames in the generations before were refused.
    */
   before(generation: number): number | undefined;
 
@@ -91,19 +92,19 @@ export interface Log extends LogSource {
   append(bytes: Uint8Array, length: number, address: number): void;
 
   /**
-   * Makes what was appended hold, as durably as the log promises, and returns the place of the frame appended last. Throws where
-   * that is not certain: then nothing was appended, and the next frame begins a generation.
-   * @param lasting false: nobody is told of it, so the next settle that lasts is soon enough
+   * Makes the appended frames hold, as durably as the log promises, and returns the place of the last one. Throws if that is not
+   * certain: then nothing was appended, and the next frame begins a generation.
+   * @param lasting false: no client gets an answer about it, so the next lasting settle is soon enough
    */
   settle(lasting: boolean): number;
 
-  /** Makes all that was settled hold through a cut of power, whatever the log promises; throws where it cannot. */
+  /** Makes all settled frames survive a power cut, with any durability; throws if it cannot. */
   sync(): void;
 
   /** The file of a place or an address, for messages. */
   fileAt(place: number): string;
 
-  /** Keeps a copy of bytes that are damaged, outside the log, which will drop them. Best effort. */
+  /** Keeps a copy of damaged bytes outside the log, which will drop them. Best effort. */
   setAside(place: number, length: number): void;
 
   /** Drops the oldest generation, which nothing needs any more. */

@@ -1,4 +1,4 @@
-// What the read model says of itself, for its readers.
+// Description of the read model, for its readers.
 
 /** Raised when what lies in an environment changes. 1: records of version 2; 2: of version 3. */
 export const SHARED_FORMAT = 2;

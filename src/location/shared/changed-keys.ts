@@ -1,5 +1,5 @@
-// Keys of AORs whose record is another one now, or gone: told by a shard, in shared memory, to the thread that keeps the read model.
-// One writer, one reader, no locks. A refresh that changes the row alone is not told. @hot
+// Keys of AORs whose record was replaced or removed: sent by a shard, in shared memory, to the thread that keeps the read model. One writer, one
+// reader, no locks. A refresh that changes the row alone is not sent. @hot
 
 const HEAD = 0;
 const TAIL = 16; // in a cache line of its own
@@ -7,7 +7,7 @@ const LOST = 32;
 const HEADER_INTS = 48;
 const KEY_WORDS = 4;
 
-/** Keys that may wait: at 50,000 changes a second those of five seconds. */
+/** Keys that may wait: those of five seconds at 50,000 changes a second. */
 const CAPACITY = 1 << 18;
 
 /** @param capacity a power of two */
@@ -19,7 +19,7 @@ export class ChangedKeys {
   private readonly words: Int32Array;
   private readonly mask: number;
   private readonly ring: () => void;
-  /** Behind the newest key; the reader sees it at `flush`. */
+  /** Position after the newest key; the reader sees it at `flush`. */
   private head: number;
   private isLost = false;
 
@@ -31,7 +31,7 @@ export class ChangedKeys {
     this.ring = ring;
   }
 
-  /** The four words of a key stand at rows[at …]. Where the reader is too far behind it is told that keys are lost. */
+  /** Adds the key whose four words are at rows[at …]. A reader that is too far behind is told that keys are lost. */
   add(rows: Uint32Array, at: number): void {
     const { words, head } = this;
     if (((head - Atomics.load(words, TAIL)) | 0) > this.mask) {
@@ -43,7 +43,7 @@ export class ChangedKeys {
     this.head = (head + 1) | 0;
   }
 
-  /** The table has what was told. A reader that heard of it before would read the record that was there. */
+  /** Publishes the keys, once the table has the changes. A reader that saw them earlier would read the old record. */
   flush(): void {
     const { words } = this;
     if (this.head === words[HEAD] && !this.isLost) return;
@@ -67,7 +67,7 @@ export class ChangedKeysReader {
     return this.words[TAIL] === Atomics.load(this.words, HEAD);
   }
 
-  /** Copies the oldest key; false where there is none. */
+  /** Copies the oldest key; false: there is none. */
   next(into: Uint32Array): boolean {
     const { words } = this;
     if (this.empty) return false;
@@ -78,7 +78,7 @@ export class ChangedKeysReader {
     return true;
   }
 
-  /** Whether keys were lost since the last time this was asked. */
+  /** Whether keys were lost since the last call. */
   tookLost(): boolean {
     return Atomics.exchange(this.words, LOST, 0) === 1;
   }

@@ -1,5 +1,5 @@
-// The read model on disk (docs/decisions/0103): <data>/location/<number>/data.mdb, an LMDB environment that holds the record of every AOR
-// that is registered now, by its key; `current` names the one to read. What is written and when is shared-location-writer's.
+// The read model on disk (docs/decisions/0103): <data>/location/<number>/data.mdb, an LMDB environment with the record of every registered AOR, by
+// its key; `current` names the one to read. shared-location-writer decides what is written and when.
 
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ export function environmentFolder(data: string, number: number): string {
   return join(sharedFolder(data), String(number).padStart(10, '0'));
 }
 
-/** Numbers of the environments that lie there. */
+/** Numbers of the existing environments. */
 export function environmentsIn(data: string): number[] {
   try {
     return readdirSync(sharedFolder(data))
@@ -35,7 +35,7 @@ export function environmentsIn(data: string): number[] {
   }
 }
 
-/** Number of the environment to read; undefined where there is none. */
+/** Number of the environment to read; undefined: there is none. */
 export function currentEnvironment(data: string): number | undefined {
   try {
     const text = readFileSync(join(sharedFolder(data), CURRENT), 'utf8').trim();
@@ -45,10 +45,10 @@ export function currentEnvironment(data: string): number | undefined {
   }
 }
 
-/** From now on readers read this one; the others are removed, and stay readable for those who have them open. */
+/** Directs readers to this environment; the others are removed, and stay readable for processes that have them open. */
 export function makeCurrent(data: string, number: number): void {
   const file = join(sharedFolder(data), CURRENT);
-  // Not synced: after a power cut it is made anew, like all of this.
+  // Not synced: after a power cut it is made anew, like the whole model.
   writeFileSync(`${file}.new`, `${String(number).padStart(10, '0')}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
   for (const other of environmentsIn(data)) if (other !== number) removeEnvironment(data, other);
@@ -73,7 +73,7 @@ export function createEnvironment(data: string, number: number): BytesDatabase {
   }
 }
 
-/** Throws where there is none, or one that this version does not read. */
+/** Throws if there is none, or this version cannot read it. */
 export function openEnvironment(data: string, number: number): BytesDatabase {
   const path = environmentFolder(data, number);
   checkFile(join(path, DATA_FILE));

@@ -1,5 +1,5 @@
-// Reading the model in another process than the registrar's: opens the environment that is current, notices when another one is or
-// the registrar is silent, and reads records by key. Nothing is asked of the registrar, and nothing of it is held up.
+// Reads the model in another process than the registrar's: opens the current environment, notices when another one becomes current or the registrar
+// is silent, and reads records by key. It sends the registrar nothing, and delays nothing.
 
 import { LmdbSnapshots } from '../files/lmdb-snapshots.ts';
 import type { LocationReader } from '../location-reader.ts';
@@ -7,9 +7,9 @@ import { openRecord, updateRecord } from '../record.ts';
 import { type AboutLocation, OLDEST_SHARED_FORMAT, SHARED_FORMAT } from './about-location.ts';
 import { ABOUT_KEY, BEAT_KEY, currentEnvironment, openEnvironment, sharedFolder } from './shared-location-files.ts';
 
-/** How often the heartbeat and the current environment are looked at, at most. */
+/** Least time between two checks of the heartbeat and the current environment. */
 const LOOK_MS = 100;
-/** The heartbeat, and what readers need to know. */
+/** The heartbeat, and the description for readers. */
 const OTHER_KEYS = 2;
 const ABOUT_BYTES = 64 << 10;
 
@@ -25,8 +25,8 @@ export class SharedLocationReader implements LocationReader {
 
   /**
    * @param data the registrar's data directory
-   * @param staleMs heartbeats older than this mean that the registrar is not there
-   * @throws Error whose message names the remedy where there is no model
+   * @param staleMs heartbeats older than this mean that the registrar is down
+   * @throws Error whose message names the remedy, if there is no model
    */
   constructor(data: string, staleMs: number) {
     this.data = data;
@@ -44,7 +44,7 @@ export class SharedLocationReader implements LocationReader {
     return openRecord(into, 0, length) ? updateRecord(into, length) : -1;
   }
 
-  /** AORs that are registered. */
+  /** Number of registered AORs. */
   get aors(): number {
     return this.snapshots.count - OTHER_KEYS;
   }
@@ -80,7 +80,7 @@ export class SharedLocationReader implements LocationReader {
       this.snapshots = snapshots;
       this.about = about;
     } catch {
-      return false; // the one that is open is as good as it was
+      return false; // the open environment stays in use
     }
     if (this.snapshots.read(BEAT_KEY, this.beat) === this.beat.length) this.beatAt = this.beat.readDoubleLE();
     return true;

@@ -1,5 +1,5 @@
-// Keeps the read model: makes an environment of all that is registered, then follows the shards' changes, and makes another one where
-// it cannot know any more that the first is right. Runs in a thread of its own (shared-location-task); nobody waits for it.
+// Keeps the read model: copies all registered AORs to an environment, then applies the shards' changes, and makes a new environment when the old one
+// may be wrong. Runs in a thread of its own (shared-location-task); no other thread waits for it.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,16 +19,16 @@ import {
   removeEnvironment,
 } from './shared-location-files.ts';
 
-/** Records that one step of a build copies, and changes that one transaction has at most. */
+/** Records that one step of a build copies, and changes of one transaction, at most. */
 const STEP_MAX = 512;
 export const BEAT_MS = 250;
-/** How often the file's size is looked at. */
+/** Time between two checks of the file's size. */
 const LOOK_MS = 1000;
-/** A file that is this many times as long as what lives in it, and so much more, is made anew: a reader has held it up. */
+/** A file longer than its live content by this factor, and by GROWTH_BYTES, is made anew: an old snapshot of a reader keeps its pages. */
 const GROWTH_FACTOR = 3;
 const GROWTH_BYTES = 64 << 20;
 
-/** What the model is made of: one per shard. */
+/** A shard's bindings and changes, the source of the model. */
 export interface SharedSource {
   readonly reader: LocationReader;
   readonly changes: ChangedKeysReader;
@@ -40,13 +40,13 @@ interface Environment {
 }
 
 interface Build extends Environment {
-  /** Shard that is being copied, and how far. */
+  /** Shard that is being copied, and the position in it. */
   shard: number;
   after: Uint8Array;
 }
 
 export class SharedLocationWriter {
-  /** Changes that were applied, and environments that were made, since the start. */
+  /** Applied changes and made environments, since the start. */
   changes = 0;
   builds = 0;
   private readonly data: string;
@@ -66,7 +66,7 @@ export class SharedLocationWriter {
 
   /**
    * @param data the data directory
-   * @param growthBytes that the file may have beyond what lives in it, however little that is
+   * @param growthBytes that the file may always have beyond its live content
    */
   constructor(data: string, shards: number, about: AboutLocation, growthBytes = GROWTH_BYTES) {
     this.data = data;
@@ -76,7 +76,7 @@ export class SharedLocationWriter {
     this.next = Math.max(0, currentEnvironment(data) ?? 0, ...environmentsIn(data)) + 1;
   }
 
-  /** A life of a shard begins. What changed just before the last one ended may not have been told. */
+  /** A life of a shard begins. The last changes of the life before may not have been sent. */
   opened(shard: number, source: SharedSource): void {
     this.ended(shard);
     this.sources[shard] = source;
@@ -95,7 +95,7 @@ export class SharedLocationWriter {
     this.writeAbout(this.build);
   }
 
-  /** Whether no shard has told of a change that is not written. */
+  /** Whether all changes that shards have sent are written. */
   get idle(): boolean {
     return this.sources.every((source) => source === undefined || source.changes.empty);
   }
@@ -112,7 +112,7 @@ export class SharedLocationWriter {
     return changed || built;
   }
 
-  /** After an error: what has been written is not known to be right. */
+  /** After an error: the written records may be wrong. */
   reset(): void {
     this.abandonBuild();
     this.wanted = true;
@@ -125,7 +125,7 @@ export class SharedLocationWriter {
     for (const shard of this.sources.keys()) this.ended(shard);
   }
 
-  /** Some changes of each shard; whether one of them has more. */
+  /** Applies some changes of each shard; returns whether a shard has more. */
   private applyChanges(): boolean {
     let more = false;
     for (const source of this.sources) {
@@ -146,7 +146,7 @@ export class SharedLocationWriter {
     return keys;
   }
 
-  /** Whatever is registered under the keys now: told twice, it is written twice and stays right. */
+  /** Writes the current record of each key: a key sent twice is written twice, which does no harm. */
   private put(environment: Environment | undefined, reader: LocationReader, keys: readonly Buffer[]): void {
     const { record } = this;
     environment?.db.transactionSync(() => {
@@ -202,14 +202,14 @@ export class SharedLocationWriter {
     removeEnvironment(this.data, build.number);
   }
 
-  /** That the server lives; now and then, whether the file is longer than it need be. */
+  /** Writes the heartbeat; now and then, checks whether the file is too long. */
   private tell(now: number): void {
     if (this.current === undefined || now - this.beatAt < BEAT_MS) return;
     this.beatAt = now;
     this.writeBeat(this.current);
     if (now - this.lookedAt < LOOK_MS) return;
     this.lookedAt = now;
-    this.current.db.readerCheck(); // readers that died hold nothing up
+    this.current.db.readerCheck(); // dead readers must keep no pages
     if (this.build === undefined && this.hasGrown(this.current)) this.wanted = true;
   }
 

@@ -1,5 +1,5 @@
-// The row of one AOR in the binding table: 16 words, laid out here (decisions/0040), and the copy of one that travels
-// between table, log and registrar. Where rows lie and how they are found is binding-table's. @hot
+// The row of one AOR in the binding table: the layout of its 16 words (decisions/0040), and a copy of a row for table,
+// log and registrar. binding-table stores and finds rows. @hot
 
 import type { PlainBinding } from '../../core/binding/plain-binding.ts';
 
@@ -16,7 +16,7 @@ export const ROW_CSEQ = 8;
 export const ROW_EPOCH = 9;
 /** Two words: id, highest nc. */
 export const ROW_NONCE = 10;
-/** Two words, see placeOf; the number of bindings stands in the top of the second. */
+/** Two words, see placeOf; the number of bindings is in the top of the second. */
 export const ROW_PLACE = 12;
 /** Two words. */
 export const ROW_LINKS = 14;
@@ -25,7 +25,7 @@ const GRANTED_BITS = 22;
 /** Seconds; bindings granted more are never plain. */
 export const GRANTED_MAX_S = (1 << GRANTED_BITS) - 1;
 const PLACE_BITS = 26;
-/** As many bindings as a row can count. */
+/** Largest number of bindings that a row can count. */
 export const COUNTED_MAX = 63;
 
 /** Epoch ms, of the two words at `at`. */
@@ -58,14 +58,14 @@ export function setPlace(words: Uint32Array, at: number, place: number, bindings
   words[at + 1] = Math.floor(units / 4294967296) | (bindings << PLACE_BITS);
 }
 
-/** A row taken apart, for those who have no table: filled by `LocationStore.find`. */
+/** The fields of a row, for code without a table: filled by `LocationStore.find`. */
 export class RowCopy implements PlainBinding {
   /** Row number; valid until the next commit. */
   row = -1;
   bindings = 0;
   identityHigh = 0;
   identityLow = 0;
-  /** Epoch ms; of a row that is not plain, of the binding that ends first. */
+  /** Epoch ms; in a row that is not plain, that of the binding that ends first. */
   expiresAt = 0;
   grantedS = 0;
   cseq = 0;
@@ -78,7 +78,7 @@ export class RowCopy implements PlainBinding {
     return (this.identityHigh | this.identityLow) !== 0;
   }
 
-  /** From the words of a row at `at`. */
+  /** Copies the words of a row at `at`. */
   copyFrom(words: Uint32Array, at: number, row: number): void {
     this.row = row;
     this.bindings = bindingsOf(words, at + ROW_PLACE);
@@ -92,7 +92,7 @@ export class RowCopy implements PlainBinding {
     this.highestNc = words[at + ROW_NONCE + 1];
   }
 
-  /** Another one's fields. */
+  /** Copies the fields of another one. */
   copy(from: RowCopy): void {
     this.row = from.row;
     this.bindings = from.bindings;

@@ -1,5 +1,5 @@
-// All bindings of a shard in memory: a row per AOR, found by its key, in shared memory without an object per binding.
-// What is in it is committed; the log decides what that is. @hot
+// All bindings of a shard in memory: a row per AOR, found by its key, in shared memory without an object per binding. The table has committed state
+// alone; the log is its source. @hot
 
 import {
   bindingsOf,
@@ -20,31 +20,31 @@ import { KeyIndex, SUB_TABLES, type SubTable } from './key-index.ts';
 import { CHUNK_ROWS, chunkOf, createChunk, type RowChunks, wordOf } from './row-chunks.ts';
 import { RowWheel } from './row-wheel.ts';
 
-/** What readers in other threads must be told. */
+/** Announcements for readers in other threads. */
 export type TableNews =
   | { readonly type: 'chunk'; readonly index: number; readonly chunk: Uint32Array }
   | { readonly type: 'sub-table'; readonly index: number; readonly table: SubTable }
   /** Generations of the log before this one are gone. */
   | { readonly type: 'dropped'; readonly tail: number };
 
-/** Behind the versions: how many announcements there were. */
+/** Index after the versions: the number of announcements. */
 export const NEWS_COUNT = SUB_TABLES;
 
-/** All that a reader in another thread needs to begin with; crosses by structured clone. */
+/** Initial data of a reader in another thread; crosses by structured clone. */
 export interface TableParts {
   readonly chunks: RowChunks;
   readonly tables: readonly SubTable[];
   /** By sub-table; odd while rows or slots of its keys change. */
   readonly versions: Int32Array;
-  /** Announcements before these. */
+  /** Number of announcements before these parts. */
   readonly news: number;
-  /** Rows whose records a reader found bad: how many there were, then the last of them, + 1. */
+  /** Rows whose records a reader found bad: their number, then the last of the rows, + 1. */
   readonly suspects: Int32Array;
 }
 
 const SUSPECTS_MAX = 64;
 
-/** For readers in other threads: the record of a row cannot be read or is not sound; the shard is to look. @cold */
+/** For readers in other threads: reports a row whose record is unreadable or damaged, for the shard to examine. @cold */
 export function suspect(suspects: Int32Array, row: number): void {
   const slot = Atomics.add(suspects, 0, 1) % SUSPECTS_MAX;
   Atomics.store(suspects, 1 + slot, row + 1);
@@ -59,7 +59,7 @@ export class BindingTable {
   private suspectsSeen = 0;
   /** Rows ever used: the largest number + 1. */
   rows = 0;
-  /** Bindings of all AORs; an AOR with more than a row can count counts as that many. */
+  /** Bindings of all AORs; an AOR counts COUNTED_MAX at most. */
   bindings = 0;
   /** First free row + 1, 0 for none. */
   private free = 0;
@@ -75,7 +75,7 @@ export class BindingTable {
     return this.index.count;
   }
 
-  /** What there is now; every chunk and sub-table that comes later is announced. @cold */
+  /** The current parts; every later chunk and sub-table is announced. @cold */
   share(listener: (news: TableNews) => void): TableParts {
     this.listeners.push(listener);
     const { chunks, index, versions } = this;
@@ -88,7 +88,7 @@ export class BindingTable {
     };
   }
 
-  /** A row that a reader found bad, or -1. Where there were more than fit, some are found again. */
+  /** A row that a reader found bad, or -1. Reports beyond the capacity are lost, and come again. */
   nextSuspect(): number {
     const count = Atomics.load(this.suspects, 0);
     if (count === this.suspectsSeen) return -1;
@@ -132,7 +132,7 @@ export class BindingTable {
     return row;
   }
 
-  /** A row taken is not needed after all. */
+  /** Frees an allocated row that is not needed. */
   giveBack(row: number): void {
     const chunk = chunkOf(this.chunks, row);
     chunk[wordOf(row) + ROW_PLACE + 1] = 0;
@@ -169,7 +169,7 @@ export class BindingTable {
     if (before === 0 || isEarlier) this.wheel.add(row);
   }
 
-  /** Changes what a refresh changes: words[at …] are the row's words from ROW_EXPIRES to ROW_PLACE. */
+  /** Applies a refresh: words[at …] are the row's words from ROW_EXPIRES to ROW_PLACE. */
   refresh(row: number, words: Uint32Array, at: number): void {
     const chunk = chunkOf(this.chunks, row);
     const r = wordOf(row) + ROW_EXPIRES;
@@ -182,7 +182,7 @@ export class BindingTable {
     if (isEarlier) this.wheel.add(row);
   }
 
-  /** The record of a row has been written again, at another address. */
+  /** The record of a row has been moved to another address. */
   move(row: number, address: number): void {
     const chunk = chunkOf(this.chunks, row);
     const r = wordOf(row);
@@ -206,23 +206,23 @@ export class BindingTable {
     this.giveBack(row);
   }
 
-  // --- following another node: rows are where its frame says; the free list is wrong until `settle`
+  // --- following another node: its frame names the rows; the free list is wrong until `settle`
 
-  /** Whether a row can become an AOR's: it is that already, or free, and the AOR has no other. words[at …] is its key. */
+  /** Whether a row can become an AOR's: it is the AOR's already, or it is free and the AOR has none. words[at …] is the AOR's key. */
   mayBecome(row: number, words: Uint32Array, at: number): boolean {
     const known = this.find(words[at], words[at + 1], words[at + 2], words[at + 3]);
     return known === row || (known < 0 && !this.isLive(row));
   }
 
-  /** As `put`, into a row that another node has taken. */
+  /** As `put`, into a row that another node has allocated. */
   putAt(row: number, words: Uint32Array, at: number, address: number, bindings: number): void {
     this.reach(row + 1);
     this.put(row, words, at, address, bindings);
   }
 
-  // --- replay: rows are where the log says, free or not; no wheel, no free list until `settle`
+  // --- replay: the log names the rows, free or not; no wheel, no free list until `settle`
 
-  /** As `put`, for a record of the log; repairs what contradicts it. @cold */
+  /** As `put`, for a record of the log; removes contradicting entries. @cold */
   replayRecord(row: number, words: Uint32Array, at: number, address: number, bindings: number): void {
     this.reach(row + 1);
     const known = this.find(words[at], words[at + 1], words[at + 2], words[at + 3]);
@@ -239,7 +239,7 @@ export class BindingTable {
     if (known !== row) this.index.add(tag, row);
   }
 
-  /** Whether a refresh of an AOR whose key has `tag` as its third word can be meant for a row: the row is plain and its. @cold */
+  /** Whether a refresh of an AOR with `tag` as third word of its key can be for a row: the row is plain, and has that tag. @cold */
   isRefreshed(row: number, tag: number): boolean {
     if (!this.isLive(row)) return false;
     const chunk = chunkOf(this.chunks, row);
@@ -255,7 +255,7 @@ export class BindingTable {
     for (let i = 0; i < ROW_PLACE - ROW_EXPIRES; i++) chunk[r + ROW_EXPIRES + i] = words[at + i];
   }
 
-  /** @param row where the AOR was when it was removed; words[at …] its key @cold */
+  /** @param row the AOR's row when it was removed; words[at …] its key @cold */
   replayRemoval(row: number, words: Uint32Array, at: number): void {
     const tag = words[at + 2];
     const known = this.find(words[at], words[at + 1], tag, words[at + 3]);
@@ -265,12 +265,12 @@ export class BindingTable {
     const r = wordOf(row);
     let same = true;
     for (let i = 0; i < ROW_IDENTITY; i++) if (chunk[r + i] !== words[at + i]) same = false;
-    // Of two AORs of one tag the index has the one whose row it is now.
+    // The row may belong to another AOR of the same tag by now, whose entry of the index must stay.
     if (same || chunk[r + ROW_KEY + 2] !== tag || !this.isLive(row)) this.index.remove(tag, row);
     if (same) chunk[r + ROW_PLACE + 1] = 0;
   }
 
-  /** Adds a chunk whose first `words` words the caller fills, from a checkpoint; undefined where none can be so long. @cold */
+  /** Adds a chunk whose first `words` words the caller fills, from a checkpoint; undefined: no chunk can be so long. @cold */
   restoreRows(words: number): Uint32Array | undefined {
     const rows = words / ROW_WORDS;
     if (!Number.isInteger(rows) || rows > CHUNK_ROWS || this.rows % CHUNK_ROWS !== 0) return undefined;
@@ -279,8 +279,8 @@ export class BindingTable {
   }
 
   /**
-   * After a replay that met damage: what should have put a fuzzy copy right may be lost, so the index is made anew from the rows. Where an
-   * AOR has two, the one whose record is newer stays. @cold
+   * After a replay with damage: frames that should have corrected the checkpoint's fuzzy copy may be lost, so the index is rebuilt from
+   * the rows. If an AOR has two rows, the one with the newer record stays. @cold
    */
   reindex(): void {
     this.index.clear();
@@ -297,9 +297,10 @@ export class BindingTable {
   }
 
   /**
-   * After replay, and after a clock was set back: counts, frees what is free and links what lives. A checkpoint's index may name a row that
-   * was given up while it was copied, and whose removal a full disk refused: the log does not tell, the number of rows does.
-   * @param now epoch ms, to which no plain row has more left than it was granted; 0: not known @cold
+   * After replay, and after a clock was set back: counts, puts free rows on the free list and links live ones. A checkpoint's index may
+   * name a row that was given up while it was copied, and whose removal a full disk refused: the log does not show it, the number of rows
+   * does.
+   * @param now epoch ms, at which the remaining lifetime of a plain row is at most the granted one; 0: unknown @cold
    */
   settle(now = 0): void {
     this.bindings = 0;
@@ -320,7 +321,7 @@ export class BindingTable {
     this.settle(now);
   }
 
-  /** A binding that a clock that was ahead has given too late an end gets what it was granted. */
+  /** Shortens a binding whose end is too late, by a clock that was ahead, to its granted interval. */
   private shorten(row: number, now: number): void {
     const chunk = chunkOf(this.chunks, row);
     const at = wordOf(row) + ROW_EXPIRES;
@@ -332,7 +333,7 @@ export class BindingTable {
     this.end(tag);
   }
 
-  /** Makes sure that rows below `count` exist. */
+  /** Adds chunks until all rows below `count` exist. */
   private reach(count: number): void {
     if (count <= this.rows) return;
     this.rows = count;

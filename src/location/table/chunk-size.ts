@@ -1,3 +1,3 @@
-// How many rows a chunk of the table has, as a power of two. A file of its own, so that a test may put a smaller number in its place.
+// Number of rows in a chunk of the table, as a power of two. A file of its own, so that a test may replace it by a smaller number.
 
 export const CHUNK_SHIFT = 16;

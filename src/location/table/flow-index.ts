@@ -1,5 +1,5 @@
-// Which AORs have bindings that live by a flow: (flow, AOR) pairs, found by either both or the flow. Entries may be stale (the
-// binding has moved on); a visitor looks at the record. Bounded; what does not fit is not tracked. @hot
+// AORs with bindings that depend on a flow: (flow, AOR) pairs, found by both or by the flow. Entries may be stale (the binding has another flow by
+// now); a visitor checks the record. Bounded; pairs that do not fit are not tracked. @hot
 
 import { FLOWS_AT_FIRST } from '../first-sizes.ts';
 
@@ -8,7 +8,7 @@ const NONE = -1;
 /** 24 bytes an entry and 8 in the hash table; the flows' heads are a Map, one entry per flow. */
 export class FlowIndex {
   count = 0;
-  /** The AOR key that `take` gave. */
+  /** The AOR key of the pair that `removeOne` removed. */
   readonly key = new Uint32Array(4);
   private readonly max: number;
   /** First entry of each flow. */
@@ -39,7 +39,7 @@ export class FlowIndex {
     return this.heads.has(token);
   }
 
-  /** Notes a pair; nothing where it is there. False: the index is full. */
+  /** Adds a pair, unless it is there. False: the index is full. */
   track(token: number, k0: number, k1: number, k2: number, k3: number): boolean {
     let slot = this.find(token, k0, k1, k2, k3);
     if (this.slots[slot] !== NONE) return true;
@@ -64,7 +64,7 @@ export class FlowIndex {
     return true;
   }
 
-  /** Removes one of a flow's pairs; its AOR is then in `key`. False where there is none left. */
+  /** Removes one of a flow's pairs; its AOR is then in `key`. False: the flow has none left. */
   removeOne(token: number): boolean {
     const id = this.heads.get(token);
     if (id === undefined) return false;
@@ -80,7 +80,7 @@ export class FlowIndex {
     return true;
   }
 
-  /** The slot of a pair, or the empty one where it belongs. */
+  /** The slot of a pair, or the empty slot for it. */
   private find(token: number, k0: number, k1: number, k2: number, k3: number): number {
     const { slots, tokens, keys } = this;
     const mask = slots.length - 1;
@@ -93,7 +93,7 @@ export class FlowIndex {
     }
   }
 
-  /** Empties a slot and pulls back those after it that probing would no longer reach. */
+  /** Empties a slot and moves back later entries that probing would no longer reach. */
   private erase(slot: number): void {
     const { slots, tokens, keys } = this;
     const mask = slots.length - 1;

@@ -1,11 +1,11 @@
 // From an AOR's key to its row number: 1,024 small tables that grow one at a time, so that no growth takes long, in memory
-// that other threads may read. Knows tags and numbers; whether a row is the one wanted, the caller compares. @hot
+// that other threads may read. It has tags and row numbers alone; the caller compares the whole key with the row. @hot
 
 import { SLOTS_MIN, SUB_BITS } from './index-size.ts';
 
-/** Of the third word of a key: the tag, which also says where a key belongs. Shards and the write set choose by others. */
+/** The sub-table is chosen by the third word of a key, the tag. Shards and the write set use other words. */
 export const SUB_TABLES = 1 << SUB_BITS;
-/** Of earlier versions, whose checkpoints are still read. */
+/** Least number of slots in earlier versions, whose checkpoints are still read. */
 const SLOTS_RESTORED_MIN = 16;
 const SLOT_BYTES = 8;
 
@@ -18,11 +18,11 @@ export interface IndexObserver {
 }
 
 /**
- * Open addressing, linear probing, at most three quarters full, backward-shift deletion: nothing rots. The tag holds all
- * that decides a slot, so neither growth nor deletion looks at a row. @hot
+ * Open addressing, linear probing, at most three quarters full, backward-shift deletion, so no tombstones remain. The
+ * tag alone decides the slot, so neither growth nor deletion reads a row. @hot
  */
 export class KeyIndex {
-  /** Keys in all. */
+  /** Number of keys. */
   count = 0;
   readonly tables: SubTable[] = [];
   private readonly counts = new Int32Array(SUB_TABLES);
@@ -30,13 +30,13 @@ export class KeyIndex {
 
   constructor(observer: IndexObserver | null = null) {
     this.observer = observer;
-    // In one piece: the system gives a page of it to whoever writes there, and 1,024 buffers of their own would all be cleared.
+    // One buffer for all: the system allocates its pages when they are written, while 1,024 separate buffers would be cleared at once.
     const memory = new SharedArrayBuffer(SUB_TABLES * SLOTS_MIN * SLOT_BYTES);
     for (let at = 0; at < memory.byteLength; at += SLOTS_MIN * SLOT_BYTES)
       this.tables.push(new Int32Array(memory, at, SLOTS_MIN * 2));
   }
 
-  /** The first slot that may hold a key with this tag, or -1; `next` gives the others. */
+  /** The first slot that may hold a key with this tag, or -1; `next` returns the others. */
   first(tag: number): number {
     const table = this.tables[tag & (SUB_TABLES - 1)];
     return probe(table, tag, homeOf(table, tag));
@@ -61,7 +61,7 @@ export class KeyIndex {
     this.count++;
   }
 
-  /** Takes a key out and pulls back those after it that probing would no longer reach. False: it was not there. */
+  /** Removes a key and moves back later ones that probing would no longer reach. False: it was not there. */
   remove(tag: number, row: number): boolean {
     const sub = tag & (SUB_TABLES - 1);
     const table = this.tables[sub];
@@ -83,14 +83,14 @@ export class KeyIndex {
     return true;
   }
 
-  /** Takes out every key. */
+  /** Removes every key. */
   clear(): void {
     for (const table of this.tables) table.fill(0);
     this.counts.fill(0);
     this.count = 0;
   }
 
-  /** Makes sub-table `sub` one of `words` words, which the caller fills; undefined where none can be so long. @param used slots */
+  /** Makes sub-table `sub` one of `words` words, which the caller fills; undefined: no sub-table can be so long. @param used slots */
   restore(sub: number, words: number, used: number): SubTable | undefined {
     const slots = words >> 1;
     if (slots < SLOTS_RESTORED_MIN || (slots & (slots - 1)) !== 0 || words !== slots * 2 || used >= slots)
@@ -112,7 +112,7 @@ export class KeyIndex {
   }
 }
 
-/** For readers in other threads, who keep the tables themselves. */
+/** For readers in other threads, which have the sub-tables themselves. */
 export function probe(table: SubTable, tag: number, from: number): number {
   const mask = slotMask(table);
   for (let slot = from, looked = 0; looked <= mask; slot = (slot + 1) & mask, looked++) {

@@ -1,5 +1,5 @@
-// Where rows lie: in chunks of shared memory that are added one at a time and never moved. The content of a row is
-// binding-row's. @hot
+// The memory of rows: chunks of shared memory, added one at a time and never moved. binding-row has the layout of a
+// row. @hot
 
 import { ROW_WORDS } from './binding-row.ts';
 import { CHUNK_SHIFT } from './chunk-size.ts';

@@ -1,5 +1,5 @@
-// When each row's first binding runs out: a hashed wheel of one-second buckets whose links lie in the rows themselves.
-// Lazy: a deadline that moves later costs nothing, the bucket that fires links the row anew. Time is an argument. @hot
+// The expiry of each row's first binding: a hashed wheel of one-second buckets whose links are in the rows themselves. Lazy: a later deadline costs
+// nothing, the bucket that fires links the row anew. Time is an argument. @hot
 
 import { msToOccupied, ticksToOccupied } from '../../core/timers/occupied-buckets.ts';
 import { expiresAtOf, ROW_EXPIRES, ROW_LINKS } from './binding-row.ts';
@@ -8,34 +8,34 @@ import { chunkOf, type RowChunks, wordOf } from './row-chunks.ts';
 const END = -1;
 const UNLINKED = -2;
 const TICK_MS = 1000;
-/** A power of two; deadlines further off are looked at once per turn. */
+/** Number of buckets, a power of two; later deadlines are checked once per turn of the wheel. */
 const BUCKETS = 8192;
 /** The list of the bucket that is firing. */
 const FIRING = BUCKETS;
-/** When a row that fired is looked at again, should nothing come of it: a load or a commit that failed. */
+/** Time until a row that fired is checked again, if its load or commit failed. */
 const RETRY_MS = 1000;
 
 export interface RowVisitor {
-  /** The first binding of a row has run out. The row stays on the wheel until it is removed. */
+  /** The first binding of a row has expired. The row stays on the wheel until it is removed. */
   expireRow(row: number): void;
 }
 
-/** A row fires at the first tick at or after its expiry, never early. A clock set back delays only what was overdue. @hot */
+/** A row fires at the first tick at or after its expiry, never early. A clock that is set back delays only overdue rows. @hot */
 export class RowWheel {
   /** Rows linked. */
   count = 0;
   private readonly rows: RowChunks;
   private readonly heads = new Int32Array(BUCKETS + 1).fill(END);
-  /** One bit per bucket that holds a row. */
+  /** A bit per bucket: set if the bucket has a row. */
   private readonly occupied = new Int32Array(BUCKETS >> 5);
-  /** Last tick whose bucket has been taken. */
+  /** Last tick whose bucket has fired. */
   private tick = 0;
 
   constructor(rows: RowChunks) {
     this.rows = rows;
   }
 
-  /** Links a row that is not linked, at its own expiry; one that never expires stays off. */
+  /** Links a row that is not linked, at its own expiry; a row that never expires stays off the wheel. */
   add(row: number): void {
     const chunk = chunkOf(this.rows, row);
     const at = wordOf(row);
@@ -55,11 +55,11 @@ export class RowWheel {
     this.count = 0;
   }
 
-  /** Fires what is due at `nowMs`, looking at no more than `budget` rows. True: the budget ran out and more may be due. */
+  /** Fires rows due at `nowMs`, and checks at most `budget` rows. True: the budget is used up and more may be due. */
   advance(nowMs: number, budget: number, visitor: RowVisitor): boolean {
     const nowTick = Math.floor(nowMs / TICK_MS);
     if (nowTick - this.tick > BUCKETS) this.tick = nowTick - BUCKETS;
-    if (nowTick < this.tick) this.tick = nowTick; // the clock was set back: what is new must not wait for the old time
+    if (nowTick < this.tick) this.tick = nowTick; // the clock was set back: new rows must not wait for the old time
     for (let left = budget; ; ) {
       for (let row = this.heads[FIRING]; row !== END; row = this.heads[FIRING]) {
         if (left-- <= 0) return true;
@@ -74,7 +74,7 @@ export class RowWheel {
     }
   }
 
-  /** Milliseconds until something may be due, 0 when something is, -1 when there is nothing to wait for. */
+  /** Milliseconds until a row may be due, 0 when one is, -1 when the wheel is empty. */
   msToNextTick(nowMs: number): number {
     if (this.count === 0) return -1;
     if (this.heads[FIRING] !== END) return 0;
@@ -124,7 +124,7 @@ export class RowWheel {
     chunkOf(this.rows, row)[wordOf(row) + ROW_LINKS] = next;
   }
 
-  /** The row before, or the complement of the bucket for the first of one. */
+  /** Sets the row before, or for the first row of a bucket the complement of the bucket. */
   private setPrevious(row: number, previous: number): void {
     chunkOf(this.rows, row)[wordOf(row) + ROW_LINKS + 1] = previous;
   }

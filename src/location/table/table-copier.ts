@@ -1,11 +1,11 @@
-// Copies a table out of shared memory while its shard keeps writing: sub-tables each as it was at one moment, rows as they
-// come, which a replay of the log puts right. For checkpoints.
+// Copies a table out of shared memory while its shard keeps writing: each sub-table as of one moment, rows without such care, since a replay of the
+// log corrects them. For checkpoints.
 
 import { usedWords } from '../checkpoint/checkpoint.ts';
 import { NEWS_COUNT, type TableNews, type TableParts } from './binding-table.ts';
 import type { SubTable } from './key-index.ts';
 
-/** How often a sub-table that keeps changing is copied anew; a shard that died in the middle of a change never ends it. */
+/** Copies of a sub-table that keeps changing before the copier gives up: a shard that died in the middle of a change never ends it. */
 const TRIES = 10_000;
 
 export class TableCopier {
@@ -16,7 +16,7 @@ export class TableCopier {
   private heard: number;
   private buffer = new Int32Array(0);
 
-  /** @param next the oldest announcement not taken yet, if there is one; it must not wait */
+  /** @param next returns the oldest announcement not returned yet, if any; it must not wait */
   constructor(parts: TableParts, next: () => TableNews | undefined) {
     this.chunks = [...parts.chunks];
     this.tables = [...parts.tables];
@@ -25,13 +25,13 @@ export class TableCopier {
     this.next = next;
   }
 
-  /** Chunks there are; more may have come when it is asked again. */
+  /** Number of chunks; it may grow between calls. */
   get chunkCount(): number {
     this.listen();
     return this.chunks.length;
   }
 
-  /** The words of a sub-table, valid until the next call, and how many of its slots are used. Throws when its shard is gone. */
+  /** The words of a sub-table, valid until the next call, and the number of its used slots. Throws when its shard is gone. */
   subTable(sub: number): { readonly words: Int32Array; readonly used: number } {
     for (let tries = 0; tries < TRIES; tries++) {
       this.listen();
@@ -47,13 +47,13 @@ export class TableCopier {
     throw new Error('its shard is gone');
   }
 
-  /** The words of a chunk, as they come: all of them, or of the last chunk those of rows ever used. */
+  /** The words of a chunk at the time of the read: all of them, or in the last chunk those of rows ever used. */
   rows(chunk: number): Uint32Array {
     const words = this.chunks[chunk];
     return chunk < this.chunks.length - 1 ? words : words.subarray(0, Math.max(16, usedWords(words)));
   }
 
-  /** Takes in what the shard had announced by now. */
+  /** Applies all announcements of the shard so far. */
   private listen(): void {
     if (Atomics.load(this.versions, NEWS_COUNT) === this.heard) return;
     for (let news = this.next(); news !== undefined; news = this.next()) {

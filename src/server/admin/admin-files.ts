@@ -1,13 +1,13 @@
-// What the admin listener leaves in the data directory for those who may read it: its token, and while it runs its URL.
+// Files of the admin listener in the data directory, for users who may read them: its token, and its URL while it runs.
 
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** For Prometheus (`credentials_file`), curl and the command line: one line, readable by the owner only. */
+/** The token for Prometheus (`credentials_file`), curl and the command line: one line, readable by the owner only. */
 export const TOKEN_FILE = 'admin-token';
 const URL_FILE = 'admin-url';
 
-/** Undefined where there is none, or not for this user to read. */
+/** The token; undefined where there is none, or this user may not read it. */
 export function readToken(data: string): string | undefined {
   return readLine(join(data, TOKEN_FILE));
 }
@@ -16,10 +16,10 @@ export function writeUrl(data: string, url: string): void {
   writeFileSync(join(data, URL_FILE), `${url}\n`, { mode: 0o600 });
 }
 
-/** Header of a request that is for the server of one data directory, whose ID it holds. */
+/** Header that limits a request to the server of one data directory; its value is the directory's ID. */
 export const DIRECTORY_HEADER = 'aorta-directory';
 
-/** Tells a directory from every copy of it. Throws the system's error. */
+/** ID that tells a directory from every copy of it. Throws the system's error. */
 export function directoryId(data: string): string {
   const { dev, ino } = statSync(data, { bigint: true });
   return `${dev}:${ino}`;
@@ -29,7 +29,7 @@ export function removeUrl(data: string): void {
   rmSync(join(data, URL_FILE), { force: true });
 }
 
-/** Undefined where no server with an admin listener runs on the data directory. */
+/** The URL; undefined where no server with an admin listener runs on the data directory. */
 export function readUrl(data: string): string | undefined {
   return readLine(join(data, URL_FILE));
 }

@@ -1,5 +1,4 @@
-// The admin listener of a running server: health, metrics, API and dashboard on one address. The answers of each are in the files
-// beside this one.
+// The admin listener of a running server: health, metrics, API and dashboard on one address. The files beside this one have the answers of each.
 
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -55,58 +54,58 @@ import { addTimelineRoute } from './timeline-routes.ts';
 import { addTraceRoutes } from './trace-routes.ts';
 import { addUserRoutes } from './user-routes.ts';
 
-/** What `stat` counts in. */
+/** Unit of `stat`'s block counts. */
 const BLOCK_BYTES = 512;
 
 /** The server as the admin listener sees it. */
 export interface AdminTarget {
   readonly config: Config;
-  /** The data directory, and its 32 bytes. */
+  /** The data directory, and its secret of 32 bytes. */
   readonly data: string;
   readonly secret: Uint8Array;
-  /** Another directory has its path, or none. */
+  /** Whether another directory has its path, or none. */
   readonly dataIsGone: boolean;
   /** Directories of the shards' stores. */
   readonly stores: readonly string[];
   readonly phase: Phase;
-  /** That it still starts, and what it is at. */
+  /** The current step of the start, as text. */
   readonly starting: string;
-  /** Undefined while it starts. */
+  /** Undefined during the start. */
   readonly shardPool: Pool | undefined;
   readonly users: number;
   readonly lookupCounts: Readonly<LookupCounts>;
-  /** Of where users are asked for besides the user store; undefined where they are not. */
+  /** Report of the user provider beside the user store; undefined without one. */
   readonly provider: ProviderReport | undefined;
-  /** Of whom access tokens are shown; undefined where none count. */
+  /** Report of the provider that verifies access tokens; undefined where none are accepted. */
   readonly issuer: ProviderReport | undefined;
   /** As ClockKeeper.jumpS. */
   readonly clockJumpS: number;
-  /** Of devices that are woken; undefined where none are. */
+  /** Report of wakes by push; undefined where no push service is used. */
   readonly pushes: PushReport | undefined;
-  /** Of changes of bindings; undefined where none is kept. */
+  /** The feed of binding changes; undefined where none is kept. */
   readonly feed: Pick<Feed, 'reports' | 'newest'> | undefined;
-  /** Undefined while it starts. */
+  /** Undefined during the start. */
   readonly history: HistoryKeeper | undefined;
   readonly limits: LimitWatch | undefined;
-  /** Of a node of a cluster that has started. */
+  /** Undefined unless the server is a started node of a cluster. */
   readonly cluster: ClusterNode | undefined;
   readonly quotas: Pick<DomainQuotas, 'usage'>;
-  /** Of a server that has started. */
+  /** Available once the server has started. */
   readonly watch: MessageWatch;
-  /** Reads the configuration anew; undefined where the server was not started from one that can be. */
+  /** Reads the configuration again; undefined where the server was not started from one that can be. */
   reload(): Promise<ReloadReport | undefined>;
 }
 
 export interface AdminServer {
   readonly url: string;
-  /** Reads the certificate's files anew. */
+  /** Reads the certificate's files again. */
   reloadTls(): void;
-  /** Reads the token's file anew; its name where the token has changed. Throws the system's error. */
+  /** Reads the token's file again; returns its name if the token has changed. Throws the system's error. */
   reloadToken(): readonly string[];
   close(): Promise<void>;
 }
 
-/** Listens, also while the shards still start. Rejects where the address cannot be had or a certificate cannot be read. */
+/** Listens, also while the shards still start. Rejects where the address cannot be bound or a certificate cannot be read. */
 export async function openAdmin(config: AdminConfig, target: AdminTarget, log: Log): Promise<AdminServer> {
   const made = new HttpToken(target.data, TOKEN_FILE, () => log('info', 'token changed', { file: TOKEN_FILE }));
   const token = config.requireToken ? made : undefined;
@@ -150,7 +149,7 @@ class RunningAdmin implements AdminServer {
   private locations: Locations | undefined;
   private userStore: UserStore | undefined;
 
-  /** @param token undefined: nobody is asked for one @param cluster what only nodes of clusters load */
+  /** @param token undefined: no token is required @param cluster the modules that only nodes of clusters load */
   constructor(
     surface: HttpSurface,
     http: HttpServer,
@@ -344,12 +343,12 @@ class RunningAdmin implements AdminServer {
 
 type ClusterAdmin = typeof import('./cluster-routes.ts') & typeof import('../metrics/cluster-metrics.ts');
 
-/** Of the transports that have connections. */
+/** Connections of each transport that has them. */
 function connectionsBy(open: readonly number[]): Record<string, number> {
   return Object.fromEntries(TRANSPORT_NAMES.map((name, i) => [name, open[i] ?? 0]).slice(1));
 }
 
-/** A command that names a data directory is not for the server of another one, such as the one that it was copied from. */
+/** A command that names a data directory must not reach the server of another one, such as the original of a copy. */
 function forDirectory(data: string): (request: HttpRequest) => void {
   const own = directoryId(data);
   return ({ headers }) => {
@@ -369,7 +368,7 @@ async function reloaded(target: AdminTarget): Promise<ReloadReport | undefined> 
   }
 }
 
-/** Bytes that each shard's store has on disk, in whatever files. */
+/** Bytes that each shard's store has on disk, over all its files. */
 async function storeBytes(directories: readonly string[]): Promise<number[]> {
   return Promise.all(
     directories.map(async (directory) => {

@@ -1,4 +1,4 @@
-// Routes about the cluster, on the admin listeners of its nodes alone.
+// Routes about the cluster, only on the admin listeners of its nodes.
 
 import * as z from 'zod';
 import { ClusterError } from '../cluster/cluster-error.ts';
@@ -8,9 +8,9 @@ import { Problem } from '../http/problem.ts';
 import type { Routes } from '../http/route.ts';
 
 export interface ClusterAccess {
-  /** Throws a Problem while the server starts. */
+  /** The node; throws a Problem during the start. */
   node(): ClusterNode;
-  /** Load balancers are to send nothing more. */
+  /** Tells load balancers whether to send requests. */
   announce(draining: boolean): void;
 }
 
@@ -79,7 +79,7 @@ export function addClusterRoutes(routes: Routes, { node, announce }: ClusterAcce
   addMendingRoutes(routes, node);
 }
 
-/** What brings nodes and streams back to what they should be. */
+/** Repairs of nodes and streams. */
 function addMendingRoutes(routes: Routes, node: ClusterAccess['node']): void {
   routes.add({
     name: 'reseedShard',

@@ -1,12 +1,12 @@
-// The change feed's memory: the newest binding events under numbers of their own, so that a client that was away can go on
-// where it was. Listening costs the shards something, so it begins with the first client and ends some time after the last.
+// The change feed's memory: the newest binding events under numbers of their own, so that a returning client can continue.
+// Listening costs the shards CPU, so it begins with the first client and ends some time after the last.
 
 import { randomBytes } from 'node:crypto';
 import type { BindingEvent, BindingListener } from '../../shard/observe/binding-events.ts';
 
-/** Events kept; the oldest go first. */
+/** Events kept; the oldest are dropped first. */
 const EVENTS_KEPT = 16_384;
-/** How long the shards go on telling when nobody listens any more: so long a client may be away. */
+/** Time for which the shards still report without a listener: the longest absence of a client. */
 const LINGER_MS = 5 * 60_000;
 
 /** One event of the feed. */
@@ -19,10 +19,10 @@ export interface JournalEntry {
 }
 
 export class EventJournal {
-  /** Names this journal: the numbers of another process mean other events. */
+  /** Name of this journal: the numbers of another process mean other events. */
   readonly name = randomBytes(4).toString('hex');
   private readonly subscribe: (listener: BindingListener) => () => void;
-  /** A ring: an event stands at its number modulo EVENTS_KEPT. */
+  /** A ring: an event's index is its number modulo EVENTS_KEPT. */
   private readonly entries: JournalEntry[] = [];
   private kept = 0;
   private readonly wakers = new Set<() => void>();
@@ -39,17 +39,17 @@ export class EventJournal {
     return this.last;
   }
 
-  /** Number of the oldest event that is still here. */
+  /** Number of the oldest event kept. */
   get oldest(): number {
     return this.last - this.kept + 1;
   }
 
-  /** Whether the shards tell, and so nothing is missing since `oldest`. */
+  /** Whether the shards report events, so that none is missing since `oldest`. */
   get listening(): boolean {
     return this.unsubscribe !== undefined;
   }
 
-  /** Calls `wake` when there are new events; the function returned ends that. */
+  /** Calls `wake` when there are new events; the returned function stops that. */
   watch(wake: () => void): () => void {
     clearTimeout(this.linger);
     this.unsubscribe ??= this.subscribe((event) => this.add(event));
@@ -61,7 +61,7 @@ export class EventJournal {
     };
   }
 
-  /** The event of a number, undefined where it is gone or not there yet. */
+  /** The event of a number; undefined where it is dropped or still to come. */
   at(number: number): JournalEntry | undefined {
     return number >= this.oldest && number <= this.last ? this.entries[number % EVENTS_KEPT] : undefined;
   }
@@ -88,7 +88,7 @@ export class EventJournal {
   }
 }
 
-/** What a client of the feed gets: the binding's own fields stay together. */
+/** An event in the form that clients get: the binding's own fields stay together. */
 function shown({ type, shard, at, aor, binding }: BindingEvent): object {
   return { type, at, aor, shard, binding };
 }

@@ -1,5 +1,5 @@
-// The change feed over HTTP: server-sent events that a client resumes with Last-Event-ID. A client that reads too slowly is
-// not waited for: what the journal has dropped by then is told as a gap.
+// The change feed over HTTP: server-sent events that a client resumes with Last-Event-ID. A client that reads too slowly
+// holds up nothing: it gets a gap for the events that the journal has dropped by then.
 
 import type { ServerResponse } from 'node:http';
 import * as z from 'zod';
@@ -11,7 +11,7 @@ import type { Locations } from './locations.ts';
 
 /** Keeps proxies and clients from taking a quiet feed for a dead one. */
 const HEARTBEAT_MS = 15_000;
-/** Bytes that may wait for a client before it is left to catch up from the journal. */
+/** Bytes that may wait for a client; beyond them it catches up from the journal. */
 const WAITING_BYTES_MAX = 256 << 10;
 const ENTRIES_PER_TURN = 256;
 
@@ -46,7 +46,7 @@ export function addEventRoutes(routes: Routes, journal: EventJournal, locations:
     streams: 'text/event-stream',
     handle: ({ query, http }) => {
       const aor = query.aor === undefined ? undefined : locations().canonical(query.aor);
-      locations(); // nothing to tell while starting
+      locations(); // throws a Problem during the start
       const header = http.headers['last-event-id'];
       const from = typeof header === 'string' ? header : query.since;
       const last = from === undefined || from === '' ? undefined : readId(from);
@@ -105,7 +105,7 @@ function readId(text: string): EventId {
   return { journal, number: Number(digits) };
 }
 
-/** The number to begin with; a client that asks for what is not here any more is told. */
+/** The number to begin with; a client whose number is not kept any more gets a gap. */
 function startAt(raw: ServerResponse, journal: EventJournal, last: EventId | undefined): number {
   const { newest } = journal;
   if (last === undefined) return newest + 1;
@@ -114,7 +114,7 @@ function startAt(raw: ServerResponse, journal: EventJournal, last: EventId | und
   return newest + 1;
 }
 
-/** `missed`: how many events, or null where nobody knows: read the bindings anew. */
+/** `missed`: the number of lost events, or null where it is unknown: the client reads the bindings again. */
 function gap(raw: ServerResponse, journal: EventJournal, number: number, what: { missed: number | null }): void {
   raw.write(`id: ${journal.name}-${number}\nevent: gap\ndata: ${JSON.stringify(what)}\n\n`);
 }
@@ -123,7 +123,7 @@ function message(journal: EventJournal, { number, type, data }: JournalEntry): s
   return `id: ${journal.name}-${number}\nevent: ${type}\ndata: ${data}\n\n`;
 }
 
-/** What was lost concerns everyone. */
+/** A loss concerns every client. */
 function fits(entry: JournalEntry, { aor, types }: Feed): boolean {
   if (entry.aor === undefined) return true;
   return (aor === undefined || entry.aor === aor) && (types === undefined || types.has(entry.type));

@@ -1,4 +1,5 @@
-// Whether the server should be sent requests (/readyz), and why not. /healthz shows only that the process answers.
+// Whether the server should get requests (/readyz), and the reasons why not. /healthz shows only that the process
+// answers.
 
 import { COUNTER } from '../../shard/observe/counters.ts';
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
@@ -7,16 +8,16 @@ import type { LimitUsage } from '../process/limit-watch.ts';
 
 export type Phase = 'starting' | 'ready' | 'draining';
 
-/** A shard whose loop has not turned for so long is stuck: idle ones turn once a second. */
+/** A shard without a loop pass for so long is stuck: idle ones make one each second. */
 const STUCK_MS = 10_000;
-/** So long a commit may wait for its disk. */
+/** Time that a commit may wait for its disk. */
 const COMMIT_HANGS_MS = 3000;
 const LOOK_MS = 1000;
-/** Part of a ring's capacity beyond which messages are about to be dropped. */
+/** Used share of a ring from which messages are about to be dropped. */
 const RING_FULL = 0.8;
 
 export class Health {
-  /** An operator has said that nothing more is to be sent here. */
+  /** Whether an operator has drained the server. */
   drained = false;
   private readonly phase: () => Phase;
   private readonly limits: () => readonly LimitUsage[];
@@ -40,7 +41,7 @@ export class Health {
     this.timer = every(LOOK_MS, () => this.look(), failed);
   }
 
-  /** What speaks against sending requests here; empty where nothing does. */
+  /** Reasons against sending requests here; empty where there are none. */
   problems(): string[] {
     const phase = this.phase();
     if (phase !== 'ready') return [phase];
@@ -48,7 +49,7 @@ export class Health {
     const over = this.limits().map(
       ({ limit, share }) => `${limit.replace('_', ' ')}: ${Math.floor(share * 100)}% of the limit`,
     );
-    // What goes wrong stands before what is about to.
+    // Present problems stand before imminent ones.
     return [...this.ofShards(), ...over, ...this.others()];
   }
 

@@ -1,5 +1,5 @@
-// HEP version 3, in which captures go to HOMER (HEP3 Network Protocol Specification rev. 36): one SIP message as one packet.
-// Bytes only; who sends them is message-watch.ts.
+// HEP version 3, the format of captures for HOMER (HEP3 Network Protocol Specification rev. 36): one SIP message as one
+// packet. Bytes only; message-watch.ts sends them.
 
 import { TRANSPORT_UDP } from '../../sip/sources.ts';
 

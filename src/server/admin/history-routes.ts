@@ -1,4 +1,4 @@
-// What happened to bindings, over HTTP: of an AOR, or of all in a while.
+// Past changes of bindings over HTTP: of one AOR, or of all within a period.
 
 import * as z from 'zod';
 import type { PastChange } from '../../shard/observe/history-reader.ts';
@@ -10,7 +10,7 @@ import { aorParams, pastChangeSchema } from './location-schemas.ts';
 import type { Locations } from './locations.ts';
 import { cursorOf, keyOf, type PageWish, pageQuery, pageSchema } from './paging.ts';
 
-/** Of one moment, which a page may begin in the middle of. */
+/** Changes of one moment: a page may begin in the middle of them. */
 const MOMENT_MAX = 100_000;
 
 const moment = z
@@ -61,7 +61,10 @@ export function addHistoryRoutes(routes: Routes, locations: () => Locations, his
   });
 }
 
-/** The cursor reports when the last one was, and how many of that moment have been shown: newer ones come in before it. */
+/**
+ * The cursor holds the time of the last change shown, and the number of changes of that moment that were shown: newer ones
+ * are inserted before it.
+ */
 async function historyPage<T extends PastChange>(
   { limit, cursor, since = 0, until = Number.MAX_SAFE_INTEGER }: HistoryQuery,
   read: (when: While, max: number) => Promise<T[]>,

@@ -1,5 +1,5 @@
-// What the API does to bindings, as REGISTERs: the shard that owns the AOR decides about them with the rules it has for
-// phones, so an order is atomic, durable and shown in the change feed, as theirs are.
+// The API's changes of bindings, as REGISTERs: the shard that owns the AOR decides about them by the same rules as for
+// phones. So an order is atomic, durable and shown in the change feed, as theirs are.
 
 import { randomUUID } from 'node:crypto';
 import type { Binding } from '../../core/binding/binding-view.ts';
@@ -12,12 +12,12 @@ export type GiveOrder = (request: Uint8Array, source: OrderSource) => Promise<Bu
 
 const USER_AGENT = 'Aorta admin API';
 const HERE: OrderSource = { address: '127.0.0.1', port: 5060 };
-/** Port 0 is nobody's. */
+/** Port 0 belongs to no client. */
 const NOWHERE: OrderSource = { address: '127.0.0.1', port: 0 };
 
-/** Who asks, for the history. */
+/** The author of an order, for the history. */
 export interface Asker {
-  /** Letters, digits, dots and hyphens: it stands where a Call-ID has a host. */
+  /** Letters, digits, dots and hyphens: it replaces the host of a Call-ID. */
   readonly program: string;
   /** Absent: this process. */
   readonly source?: OrderSource;
@@ -41,7 +41,7 @@ export class LocationOrders {
         ? ['Supported: path', `Path: ${path.map((hop) => `<${withoutBrackets(hop)}>`).join(', ')}`]
         : []),
     ];
-    // A second hop, so that nobody takes the source of a new binding for a way to the user agent.
+    // A second hop, so that the source of a new binding is not taken for a path to the user agent.
     const hop = `Via: SIP/2.0/UDP admin.invalid;branch=z9hG4bKa${randomUUID()}`;
     await this.register(aor, [hop, ...headers], { program: 'admin.invalid', source: sourceOf(contact) });
   }
@@ -56,7 +56,7 @@ export class LocationOrders {
     await this.register(aor, [...contacts, ...(flows ? ['Supported: path, outbound'] : [])], by);
   }
 
-  /** Removes all there are. */
+  /** Removes all bindings of an AOR. */
   async removeAll(aor: string, by: Asker): Promise<void> {
     await this.register(aor, ['Contact: *', 'Expires: 0'], by);
   }
@@ -89,7 +89,7 @@ export class LocationOrders {
   }
 }
 
-/** Where a binding counts as coming from: its contact's own address, where it names one. */
+/** The source of a binding: its contact's own address, where it names one. */
 function sourceOf(contact: string): OrderSource {
   const [, host, port] = /^sips?:(?:[^@]*@)?(\[[0-9a-f:.]+\]|[0-9.]+)(?::([0-9]{1,5}))?(?:[;?]|$)/i.exec(contact) ?? [];
   if (host === undefined) return HERE;

@@ -10,7 +10,7 @@ import { pageSchema } from './paging.ts';
 
 const PROGRAM_CHARS_MAX = 40;
 
-/** Both throw a Problem while the server is starting. */
+/** Both throw a Problem during the start. */
 export interface LocationAccess {
   locations(): Locations;
   orders(): LocationOrders;

@@ -1,11 +1,11 @@
-// Bindings in the API: what requests give and answers tell. What a binding is: core/binding/binding-view.
+// Bindings in the API: the fields of requests and answers. core/binding/binding-view defines a binding.
 
 import * as z from 'zod';
 import { pageQuery } from './paging.ts';
 
 const parameterMap = z.record(z.string(), z.union([z.string(), z.literal(true)]));
 
-/** What the API tells of a binding. */
+/** Fields of a binding in answers: all but those that lookups alone have. */
 export const bindingFields = {
   uri: z.string().describe('Contact URI as registered'),
   display: z.string().optional(),
@@ -68,7 +68,7 @@ const uri = z
   .string()
   .max(2048)
   .refine((text) => URI.test(text), { error: 'is no URI' });
-/** Of Path: with or without the brackets that lookups and messages have. */
+/** A hop of Path: with or without the brackets that lookups and messages have. */
 const hop = z
   .string()
   .max(2048)
@@ -93,7 +93,7 @@ export const newBindingSchema = z
 export interface NewBinding {
   /** Contact URI, e.g. sip:alice@192.0.2.4:5060 */
   contact: string;
-  /** Seconds; as the policy has it where absent. */
+  /** Seconds; absent: the policy's default. */
   expires?: number | undefined;
   /** 0 to 1 */
   q?: number | undefined;

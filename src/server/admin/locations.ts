@@ -1,5 +1,5 @@
-// Bindings as the API reads them: one AOR, a page, or all of them as a stream. From committed records, in slices, so that
-// neither the shards nor this thread's event loop wait for a reader. Nothing is written here.
+// Bindings as the API reads them: one AOR, a page, or all of them as a stream. They come from committed records, in
+// slices, so that neither the shards nor this thread's event loop wait for a reader. Nothing is written here.
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { imageLength, isImage } from '../../core/binding/binding.ts';
@@ -14,9 +14,9 @@ import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordAorLength } from '../../lo
 import { aorText } from '../../sip/shown-text.ts';
 import { Problem } from '../http/problem.ts';
 
-/** AORs read in one go. */
+/** AORs read in one slice. */
 const SLICE = 128;
-/** AORs that one page looks at, so that a filter that fits nothing costs a bounded time. */
+/** AORs that one page examines, so that a filter without matches costs a bounded time. */
 const LOOKED_AT_MAX = 20_000;
 const CURSOR_BYTES_MAX = 32;
 
@@ -27,7 +27,7 @@ export interface AorBindings {
 
 export interface Page {
   readonly items: readonly AorBindings[];
-  /** Absent at the end. A page may be short, or empty, and still have one. */
+  /** Absent on the last page. A page may be short, or empty, and still have one. */
   readonly next?: string;
 }
 
@@ -36,7 +36,7 @@ export interface Filter {
   readonly match?: string | undefined;
   /** A part of the AOR, or of a contact's URI, source address, User-Agent or instance. */
   readonly find?: string | undefined;
-  /** Bindings that sleep, and no others. */
+  /** Only bindings that sleep. */
   readonly asleep?: boolean | undefined;
 }
 
@@ -46,17 +46,17 @@ interface Place {
 }
 
 export interface LocationParts {
-  /** By shard. */
+  /** Readers by shard. */
   readonly readers: readonly LocationReader[];
-  /** The data directory's. */
+  /** Secret of the data directory. */
   readonly secret: Uint8Array;
   /** The time that bindings live by, epoch ms. */
   readonly now: () => number;
-  /** Which connections stand; null or missing: not known. */
+  /** Liveness of connections; null or missing: not known. */
   readonly flows?: FlowLiveness | null;
-  /** Lets others have the processor after a slice that took so many milliseconds. */
+  /** Yields the processor to others after a slice that took so many milliseconds. */
   readonly rest?: (tookMs: number) => Promise<unknown>;
-  /** As mayBeAsleep's; without it no binding sleeps. */
+  /** Like mayBeAsleep's; without it no binding sleeps. */
   readonly dormantMs?: () => number;
 }
 
@@ -82,25 +82,25 @@ export class Locations {
     for (const reader of this.readers) reader.close();
   }
 
-  /** Whether bindings may sleep: a push service is served. */
+  /** Whether bindings may sleep: a push service is used. */
   get keepsAsleep(): boolean {
     return this.dormantMs() !== KEPT_NEVER;
   }
 
-  /** The canonical text of an AOR that somebody names. Throws a Problem where it is none. */
+  /** The canonical text of an AOR from a request. Throws a Problem where it is none. */
   canonical(aor: string): string {
     const named = this.named(aor);
     if (named === undefined) throw new Problem(400, 'bad_aor', `"${aor}" is no address-of-record: expected user@host`);
     return named.text;
   }
 
-  /** Its key. Throws a Problem where it is none. */
+  /** The key of an AOR. Throws a Problem where it is none. */
   key(aor: string): Uint32Array {
     this.canonical(aor);
     return Uint32Array.from(this.named(aor)?.key ?? []);
   }
 
-  /** Live bindings of an AOR; empty where there are none. */
+  /** Live bindings of an AOR; empty without any. */
   get(aor: string): AorBindings {
     const text = this.canonical(aor);
     const key = this.key(aor);
@@ -137,7 +137,7 @@ export class Locations {
     }
   }
 
-  /** Reads `max` AORs at most; gives the place to go on from, undefined behind the last. */
+  /** Reads `max` AORs at most; returns the place to continue from, undefined after the last. */
   private slice({ shard, after }: Place, max: number, filter: Filter, into: AorBindings[]): Place | undefined {
     const now = this.now();
     const find = filter.find?.toLowerCase();
@@ -162,7 +162,7 @@ export class Locations {
   }
 }
 
-/** Throws a Problem where the disk does not give it. */
+/** Reads a record. Throws a Problem where the disk fails. */
 function readRecord(reader: LocationReader, key: Uint8Array, record: Uint8Array): number {
   try {
     return reader.read(key, record);
@@ -193,12 +193,12 @@ function holds(aor: string, contacts: readonly Binding[], find: string | undefin
   );
 }
 
-/** What has not run out; where its connection has ended, the view says so. */
+/** Bindings that have not expired; the view marks those whose connection has closed. */
 function liveBindings(record: Uint8Array, now: number, flows: FlowLiveness | null): Binding[] {
   return bindingsThat((at) => isTarget(record, at, now, null), record, now, flows);
 }
 
-/** What a push leads to, and nothing else. */
+/** Bindings that a push would reach, and no others. */
 function sleepingBindings(record: Uint8Array, now: number, dormantMs: number, flows: FlowLiveness | null): Binding[] {
   return bindingsThat((at) => isAsleep(record, at, now, dormantMs, flows), record, now, flows);
 }

@@ -1,5 +1,6 @@
-// Watching messages at run time: copies of the taps are sent to HOMER (HEP v3 over UDP), what an operator traces into the log, and
-// what somebody follows to them. None of it ever holds up a shard: what cannot be taken in time is counted there and lost.
+// Watching messages at run time: copies from the taps are sent to HOMER (HEP v3 over UDP), messages of an operator's traces to the
+// log, and those of followers to them. None of it ever holds up a shard: copies that cannot be read in time are counted there and
+// lost.
 
 import { createSocket, type Socket } from 'node:dgram';
 import type { Tapped, TapReader } from '../../shard/observe/tap-reader.ts';
@@ -18,7 +19,7 @@ const TRACE_S_MAX = 24 * 3600;
 /** The rows with their continuation lines; a lone CR, which is an error elsewhere, ends none. */
 const CREDENTIALS = /^((?:Proxy-)?Authorization(?![^\s:])[ \t]*:?)(?:[^\r\n]|\r?\n[ \t]|\r(?!\n))*/gim;
 
-/** One thing that an operator wants to see every message of, until a time. */
+/** One AOR or address whose messages are all traced, until a time. */
 export interface Trace {
   /** The AOR as user@host, or the IP address. */
   readonly name: string;
@@ -26,7 +27,7 @@ export interface Trace {
   readonly until: number;
 }
 
-/** An AOR by its key, or an address. Two names of one have the same ID. */
+/** An AOR by its key, or an address. Two names of the same AOR have the same ID. */
 interface Target {
   readonly name: string;
   readonly id: string;
@@ -34,14 +35,14 @@ interface Target {
   readonly ip?: Uint8Array;
 }
 
-/** A message as it is told to followers. */
+/** A message for followers. */
 export interface FollowedMessage {
   /** Epoch ms. */
   readonly at: number;
-  /** Else it was sent: an answer, or a NOTIFY of ours. */
+  /** False: it was sent, an answer or a NOTIFY of ours. */
   readonly isReceived: boolean;
   readonly transport: TransportName;
-  /** The client's, and ours. */
+  /** The client's address, and ours. */
   readonly peer: { readonly address: string; readonly port: number };
   readonly local: { readonly address: string; readonly port: number };
   /** Without credentials. */
@@ -66,7 +67,7 @@ export class MessageWatch {
   private readonly log: Log;
   private readonly traces = new Map<string, Trace & Target>();
   private readonly followers = new Set<Follower>();
-  /** By their number; copies of the lists before may still lie in the rings. */
+  /** By their number; the rings may still hold copies by earlier lists. */
   private readonly lists = new Map<number, Lists>();
   private readonly aorKey: (aor: string) => Uint32Array | undefined;
   private socket: Socket | undefined;
@@ -89,14 +90,14 @@ export class MessageWatch {
     this.apply();
   }
 
-  /** Traces that are on. */
+  /** Traces in progress. */
   get active(): readonly Trace[] {
     return [...this.traces.values()].map(({ name, until }) => ({ name, until }));
   }
 
   /**
-   * Logs every message of an AOR or from an IP address for `seconds` (at most a day). Credentials are left out.
-   * Throws a RangeError where the name is neither, or too many are on.
+   * Logs every message of an AOR or from an IP address for `seconds` (at most a day). Credentials are left out. Throws a
+   * RangeError where the name is neither, or too many traces are in progress.
    */
   trace(name: string, seconds: number): Trace {
     if (!(seconds > 0 && seconds <= TRACE_S_MAX)) throw new RangeError(`a trace lasts 1 to ${TRACE_S_MAX} seconds`);
@@ -114,7 +115,7 @@ export class MessageWatch {
     return trace;
   }
 
-  /** False where it was not on. */
+  /** Ends a trace; false where there was none. */
   untrace(name: string): boolean {
     if (!this.traces.delete(name)) return false;
     this.apply();
@@ -123,7 +124,7 @@ export class MessageWatch {
   }
 
   /**
-   * Tells every message of an AOR or from an IP address until the function returned is called; nothing of it is logged.
+   * Passes every message of an AOR or from an IP address to `hear` until the returned function is called; none of it is logged.
    * Throws a RangeError as `trace` does.
    */
   follow(name: string, hear: (message: FollowedMessage) => void): () => void {
@@ -248,7 +249,7 @@ export class MessageWatch {
 
   private openSocket({ to: { host, port } }: HepConfig): Socket {
     const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
-    // Nobody listening there (ECONNREFUSED) is no reason to stop: HOMER may come later.
+    // ECONNREFUSED is no reason to stop: HOMER may start later.
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ECONNREFUSED') this.log('warn', 'hep', { error: error.message });
     });
@@ -258,7 +259,7 @@ export class MessageWatch {
   }
 }
 
-/** A digest is no password, but with it and a dictionary one can be found: logs and HOMER do without. */
+/** A digest is no password, but a dictionary attack on it can find one: logs and HOMER do without. */
 function withoutCredentials(message: Uint8Array): Uint8Array {
   const text = Buffer.from(message.buffer, message.byteOffset, message.byteLength).toString('latin1');
   const left = text.replace(CREDENTIALS, '$1 (left out)');

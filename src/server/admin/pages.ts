@@ -1,4 +1,4 @@
-// Files of the dashboard and of the API's documents, as they are served. The code of the pages is in page/ and runs in the browser.
+// Files of the dashboard and of the API's documents, for the HTTP server. The code of the pages is in page/ and runs in the browser.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -21,7 +21,7 @@ const FILES = [
 const policy = (style: string) =>
   `default-src 'none'; script-src 'self'; style-src ${style}; connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action 'none'`;
 
-/** The pages hold nobody's data, so they need no token; their requests do. */
+/** The pages hold no data, so they need no token; their requests do. */
 const HEADERS = { 'content-security-policy': policy("'self'"), 'referrer-policy': 'no-referrer' };
 /** Swagger UI sets styles of single elements. */
 const DOCS_HEADERS = { ...HEADERS, 'content-security-policy': policy("'self' 'unsafe-inline'") };
@@ -47,12 +47,12 @@ export function addPages(surface: HttpSurface): void {
   for (const file of DOCS) serve(DOCS_HEADERS, file);
   const challenges = `export const CHALLENGES = ${JSON.stringify(CHALLENGES)};\n`;
   surface.route('GET', '/challenges.js', () => ({ type: JAVASCRIPT, headers: HEADERS, body: challenges }), 'open');
-  // Read when asked for: some two megabytes that few servers ever serve.
+  // Read on request: some two megabytes that few servers ever serve.
   for (const [path, file, type, headers] of VENDORED)
     surface.route('GET', path, async () => ({ type, headers, body: await readFile(vendored(file)) }), 'open');
 }
 
-/** A file of a package that the build copies. In a checkout that is not built it is where npm puts it. */
+/** A file of a package, copied by the build. In a checkout without a build it is in npm's folder. */
 function vendored(path: string): URL | string {
   const beside = pageFile(basename(path));
   return existsSync(beside) ? beside : createRequire(import.meta.url).resolve(path);

@@ -1,4 +1,4 @@
-// How every list of the API comes a page at a time: `limit` items, and `next`, the cursor of the page behind, where there is one.
+// Pages of the API's lists: `limit` items, and `next`, the cursor of the following page, where there is one.
 
 import * as z from 'zod';
 import { Problem } from '../http/problem.ts';
@@ -15,7 +15,7 @@ export interface PageWish {
   readonly cursor?: string | undefined;
 }
 
-/** A list's page in the API's description. */
+/** Schema of a list's page in the API's description. */
 export function pageSchema<T extends z.ZodType>(item: T) {
   return z.object({
     items: z.array(item),
@@ -23,7 +23,7 @@ export function pageSchema<T extends z.ZodType>(item: T) {
   });
 }
 
-/** The key behind which a page begins; undefined: the first. Throws a Problem. */
+/** The key after which a page begins; undefined: the first page. Throws a Problem. */
 export function keyOf(cursor: string | undefined): string | undefined {
   if (cursor === undefined) return undefined;
   const key = Buffer.from(cursor, 'base64url').toString();
@@ -35,7 +35,7 @@ export function cursorOf(key: string): string {
   return Buffer.from(key).toString('base64url');
 }
 
-/** A page of items that are in the order of their keys, each of its own; `items` begins behind the cursor's. */
+/** A page of items in the order of their unique keys; `items` begins after the cursor's. */
 export function pageFrom<T>(
   items: Iterable<T>,
   limit: number,
@@ -49,7 +49,7 @@ export function pageFrom<T>(
   return { items: page };
 }
 
-/** A page of a list that is whole in memory. */
+/** A page of a list that is completely in memory. */
 export function pageOf<T>(list: readonly T[], { limit, cursor }: PageWish, nameOf: (item: T) => string) {
   const after = keyOf(cursor);
   const sorted = [...list].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));

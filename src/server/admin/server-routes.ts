@@ -1,4 +1,4 @@
-// Routes about the server itself: what it is, what it counts, how it is configured; reload and drain.
+// Routes about the server itself: version and state, counters, configuration; reload and drain.
 
 import * as z from 'zod';
 import { COUNTER, COUNTER_NAMES } from '../../shard/observe/counters.ts';
@@ -23,9 +23,9 @@ export interface ServerAccess {
   config(): Config;
   readonly health: Health;
   readonly census: Census;
-  /** None while it starts. */
+  /** Empty during the start. */
   readings(): readonly ShardReading[];
-  /** Throws a Problem while it starts. */
+  /** Throws a Problem during the start. */
   counts(): readonly ShardReading[];
   listen(): readonly Parameters<typeof formatListenAddress>[0][];
   restarts(): number;
@@ -33,11 +33,11 @@ export interface ServerAccess {
   topSenders(max: number): TopSenderLists;
   /** Used share of each hard limit. */
   limits(): readonly LimitUsage[];
-  /** Connections that stand, by transport. */
+  /** Open connections, by transport. */
   connections(): Readonly<Record<string, number>>;
   /** Bindings of domains that have a limit. */
   quotas(): readonly QuotaUsage[];
-  /** Reads the configuration anew and applies what can be. Throws a Problem where that makes no sense. */
+  /** Reads the configuration again and applies the changeable part. Throws a Problem where that is impossible. */
   reload(): Promise<ReloadReport>;
 }
 

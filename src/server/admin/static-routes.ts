@@ -1,5 +1,5 @@
-// Routes about static bindings and aliases: the same changes as `aorta binding` and `aorta alias`, for programs. Lookups see one
-// within a second.
+// Routes about static bindings and aliases: the same changes as `aorta binding` and `aorta alias`, for programs. Lookups see a
+// change within a second.
 
 import * as z from 'zod';
 import { changeStatic, readStatic, type StaticContent } from '../../shard/statics/static-file.ts';
@@ -18,7 +18,7 @@ const contactSchema = z
   .meta({ id: 'StaticContact' });
 const aliasParams = z.strictObject({ alias: z.string().min(1).max(1024).describe('user@host') });
 
-/** @param data the data directory @param domains that are served */
+/** @param data the data directory @param domains the served ones */
 export function addStaticRoutes(routes: Routes, data: string, domains: () => readonly string[]): void {
   const change: Change = (by) => {
     try {

@@ -1,4 +1,4 @@
-// The route of the recent past: what the dashboard draws, a column for each figure.
+// The route of the recent past, for the dashboard's charts: a column for each figure.
 
 import * as z from 'zod';
 import { SECONDS_BOUNDS } from '../../shard/observe/measures.ts';

@@ -1,4 +1,4 @@
-// Routes of traces: every message of an AOR or from an address into the log (and to HOMER) for a while, or to a client as they pass.
+// Routes of traces: every message of an AOR or from an address, to the log (and to HOMER) for a while, or to a client as they pass.
 
 import type { ServerResponse } from 'node:http';
 import * as z from 'zod';

@@ -1,4 +1,5 @@
-// Routes about users: who they are and what they may register. Passwords come in and are hashed; nothing of them is ever shown.
+// Routes about users: their names and the AORs that they may register. Passwords in requests are hashed; no answer ever has any
+// part of them.
 
 import * as z from 'zod';
 import { canonicalDomain } from '../../core/uas/domains.ts';
@@ -31,7 +32,7 @@ const ha1 = (kind: number) =>
       error: `expected ${2 * HA1_LENGTHS[kind % HA1_FULL]} hex digits`,
     })
     .optional();
-/** What proves a user: a password, or HA1s under the names that imports have for them; `ha1b` is of name@domain. */
+/** Proof of a user: a password, or HA1s under the names that imports use; `ha1b` is of name@domain. */
 const newUser = {
   password: z.string().min(1).max(256).optional(),
   ...(Object.fromEntries(HA1_COLUMNS.map(([name], kind) => [name, ha1(kind)])) as Record<
@@ -43,24 +44,24 @@ const newUser = {
 };
 const newUserSchema: z.ZodType<NewUser> = z.strictObject(newUser);
 type Ha1Name = 'ha1' | 'ha1_sha256' | 'ha1_sha512_256' | 'ha1b' | 'ha1b_sha256' | 'ha1b_sha512_256';
-/** What proves a user is either a `password` or HA1s in hex; without both a user keeps what it has. */
+/** Proof of a user is either a `password` or HA1s in hex; without both a user keeps its former one. */
 export interface NewUser extends Partial<Record<Ha1Name, string | undefined>> {
   password?: string | undefined;
-  /** Addresses of others that it may register. */
+  /** AORs of other users that it may register. */
   aors?: string[] | undefined;
-  /** All rules for it alone, as in the file; absent: as before. */
+  /** All rules of its own, as in the file; absent: as before. */
   policy?: Record<string, unknown> | undefined;
 }
 export interface ShownUser {
   /** name@domain */
   user: string;
   aors: string[];
-  /** Rules for it alone; empty: as in the domain. */
+  /** Rules of its own; empty: the domain's. */
   policy: Record<string, unknown>;
 }
 type UserRecord = Parameters<UserStore['put']>[0][number];
 
-/** @param store throws a Problem where nobody authenticates @param domains that are served */
+/** @param store throws a Problem where clients do not authenticate @param domains the served ones */
 export function addUserRoutes(routes: Routes, store: () => UserStore, domains: () => readonly string[]): void {
   const recordOf = recordsFor(store, domains);
   addBulkRoute(routes, store, recordOf);
@@ -126,7 +127,7 @@ export function addUserRoutes(routes: Routes, store: () => UserStore, domains: (
   });
 }
 
-/** The same for who has the store at hand. @param store @param domains as addUserRoutes' */
+/** The same, for callers with a store. @param store @param domains as addUserRoutes' */
 export function userEdits(store: () => UserStore, domains: () => readonly string[]) {
   const recordOf = recordsFor(store, domains);
   return {
@@ -156,7 +157,7 @@ function fitting(domain: string | undefined, match: string | undefined): (user: 
 
 type MakeRecord = (user: UserName, text: string, given: NewUser) => UserRecord;
 
-/** Makes of what is given the user that it stands for. Throws a Problem. */
+/** Makes a function that builds the user of a request. It throws a Problem. */
 function recordsFor(store: () => UserStore, domains: () => readonly string[]): MakeRecord {
   return (user, text, given) => {
     const aors = given.aors?.map((aor) => asked(() => parseAor(aor)));
@@ -218,7 +219,7 @@ function shownUser({ name, realm, aors, rules = '' }: User): z.output<typeof use
   return { user: `${name}@${realm}`, aors: [...aors], policy: shownRules(rules) };
 }
 
-/** Undefined where the body has nothing that proves a user. */
+/** Undefined where the body has no proof of a user. */
 function ha1sOfBody({ name, realm }: UserName, text: string, given: NewUser): Ha1Set | undefined {
   const { password } = given;
   const ha1s = HA1_COLUMNS.map(([column]) => given[column as Ha1Name]);
@@ -233,7 +234,7 @@ function ha1sOfBody({ name, realm }: UserName, text: string, given: NewUser): Ha
   return ha1s.map((one) => (one === undefined ? undefined : Buffer.from(one, 'hex')));
 }
 
-/** Throws a Problem: what is of a domain that is not served would be of no effect. */
+/** Throws a Problem: a user or AOR of a domain that is not served would have no effect. */
 function demandServed(names: readonly string[], domains: readonly string[]): void {
   const [missing] = unserved(names, domains);
   if (missing !== undefined)

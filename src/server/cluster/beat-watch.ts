@@ -1,5 +1,5 @@
-// What the nodes say of themselves, as the main thread hears it: for status, orders and metrics, and to notice a second node of the same
-// name. Who may claim what is not decided here.
+// The nodes' beats on the main thread: for status, orders and metrics, and to notice a second node of the same name. It does not decide
+// about claims.
 
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { BeatSeal } from '../../cluster/beat-seal.ts';
@@ -10,11 +10,11 @@ import { monotonicMs } from '../../transport/monotonic.ts';
 
 export interface WatchOptions {
   readonly cluster: string;
-  /** This node. */
+  /** Number of this node. */
   readonly node: number;
   readonly shards: number;
   readonly silentMs: number;
-  /** The cluster's. */
+  /** The cluster's secret. */
   readonly secret: Uint8Array;
 }
 
@@ -33,7 +33,7 @@ export class BeatWatch {
     });
   }
 
-  /** By number. */
+  /** Views of nodes by number. */
   nodes(): Map<number, NodeView> {
     return new Map(this.members.nodes(monotonicMs()).map((view) => [view.beat.node, view]));
   }

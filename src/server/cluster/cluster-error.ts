@@ -1,9 +1,9 @@
-// What keeps a node from being one of its cluster, in words that say what to do.
+// Errors that keep a node from its cluster, with texts that name the remedy.
 
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
 
-/** What servers say that have no leader yet, or cannot reach enough of the others. */
+/** Status of servers that have no leader yet, or cannot reach enough of the others. */
 const UNAVAILABLE = 503;
 const PASSING = [
   errors.TimeoutError,
@@ -14,17 +14,17 @@ const PASSING = [
 ];
 
 export class ClusterError extends Error {
-  /** For those who print errors: it was foreseen. */
+  /** For code that prints errors: this one was foreseen. */
   readonly code = 'CLUSTER';
 }
 
-/** The servers do not answer, or answer for no stream: they may a moment later, and nobody has refused anything. */
+/** The servers do not answer, or answer for no stream. They may a moment later: none of them has refused. */
 export class ServersAway extends ClusterError {}
 
-/** The servers do not accept the credentials: a mistake of theirs or of this node's, which may pass without a new start. */
+/** The servers refuse the credentials: a mistake of theirs or of this node's, which may pass without a restart. */
 export class LoginRefused extends ServersAway {}
 
-/** Names what the servers said to a step. */
+/** Makes an error of a step and the servers' answer to it. */
 export function clusterError(step: string, error: unknown): ClusterError {
   if (error instanceof ClusterError) return error;
   const text = `${step}: ${error instanceof Error ? error.message : String(error)}`;

@@ -1,5 +1,5 @@
-// A node's part of a cluster on the main thread: it answers what operators ask and carries out what they order, and joins the cluster where
-// its NATS servers were away when it started. What happens to bindings is the threads'.
+// A node's part of a cluster on the main thread: it answers operators' questions, carries out their orders, and joins the cluster where the
+// NATS servers were away at its start. The threads process bindings.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { createOrderMemory, OrderTable } from '../../cluster/order-table.ts';
@@ -32,7 +32,7 @@ import { policyDigest } from './policy-digest.ts';
 import { reseedMeta } from './reseed-meta.ts';
 import type { ShardMoves } from './shard-moves.ts';
 
-/** So long who asks for the status waits for what NATS says of it. */
+/** Longest wait of a status request for an answer of NATS. */
 const STATUS_MS = 1000;
 
 interface OpenParts {
@@ -52,7 +52,7 @@ export class ClusterNode {
   private joined: JoinedNode | undefined;
   private lookup: NatsLookup | undefined;
   private login: LoginWatch | undefined;
-  /** As it was at the start. */
+  /** The record at the start. */
   private readonly record: ClusterRecord;
   private joining: Joining | undefined;
   private stores: NodeStores | undefined;
@@ -106,7 +106,7 @@ export class ClusterNode {
     return node;
   }
 
-  /** Once the shards are open: gives copies of them to other nodes, and has those that this node needs. Throws a ClusterError. */
+  /** Called once the shards are open: gives copies of them to other nodes, and fetches those that this node needs. Throws a ClusterError. */
   async serve(parts: Pick<NodeExchangeOptions, 'readers' | 'renew'> & NodeStores): Promise<void> {
     const { config, options, table } = this;
     const { log } = this.parts;
@@ -138,23 +138,23 @@ export class ClusterNode {
     });
   }
 
-  /** Throws a ClusterError where the node is not of its cluster yet, as do all below. */
+  /** Throws a ClusterError where the node is not of its cluster yet, like all methods below. */
   get moves(): ShardMoves {
     return this.demandJoined().moves;
   }
 
-  /** Owns nothing more from here on, or may again; also a node that is not of its cluster yet. */
+  /** Gives up all ownership from here on, or ends that; also on a node that is not of its cluster yet. */
   drain(draining: boolean): void {
     if (this.joined === undefined) this.orders.setDraining(draining);
     else this.joined.moves.drain(draining);
   }
 
-  /** Before a stop: its shards go to others, where there are any; waits a little for that. */
+  /** Called before a stop: hands its shards to other nodes, where there are any; waits a little for that. */
   async handOver(): Promise<void> {
     await this.joined?.moves.handOver();
   }
 
-  /** Throws this node's store of a shard away, and has another node's. */
+  /** Replaces this node's store of a shard by another node's. */
   async reseed(shard: number): Promise<CopyReport> {
     const { view } = this.demandJoined();
     view.demandShard(shard);
@@ -167,13 +167,13 @@ export class ClusterNode {
     return this.demandJoined().remakeStream(shard);
   }
 
-  /** Makes the META stream anew, also where this node waits for it. Resolves with the names of the nodes that its record has. */
+  /** Makes the META stream anew, also where this node waits for it. Resolves with the names of the nodes in its record. */
   async reseedMeta(): Promise<string[]> {
     const { nodes } = (await this.joined?.reseedMeta()) ?? (await this.reseedMetaAlone());
     return Object.keys(nodes).sort();
   }
 
-  /** Compares all tables of this node with those of the others. */
+  /** Compares all tables of this node with those of the other nodes. */
   async verify(): Promise<ShardComparison[]> {
     await this.demandJoined().view.refresh();
     return this.exchanged().verify();
@@ -198,10 +198,10 @@ export class ClusterNode {
     };
   }
 
-  /** How old what this node has of a shard may be. */
+  /** Greatest age of this node's data of a shard, ms. */
   readonly lagMs = (shard: number): number => lagMs(this.table, shard);
 
-  /** What speaks against sending requests here. */
+  /** Reasons against sending requests here. */
   problems(): string[] {
     const { node } = this.config;
     const { joined } = this;
@@ -242,7 +242,7 @@ export class ClusterNode {
     return this.joined;
   }
 
-  /** Over a connection of its own: it has none yet. */
+  /** Uses a connection of its own: the node has none yet. */
   private async reseedMetaAlone(): Promise<ClusterRecord> {
     const { config, options, record } = this;
     const { number: node, shards, secret } = options;
@@ -258,7 +258,7 @@ export class ClusterNode {
 
   // --- joining
 
-  /** The threads learn where the servers are, and may speak with them and the other nodes, from here on. */
+  /** From here on the threads know the servers' addresses, and may speak with them and the other nodes. */
   private async join(parts: ClusterParts): Promise<void> {
     const { options, table, config } = this;
     const { relays, known, log } = this.parts;

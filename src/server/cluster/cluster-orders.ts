@@ -1,5 +1,5 @@
-// Orders from one node's main thread to another's, over NATS: hand a shard over. Each is signed with a key that follows from the
-// cluster's secret, and is good for some seconds.
+// Orders between main threads of nodes, over NATS: hand a shard over. Each is signed with a key derived from the cluster's
+// secret, and valid for some seconds.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -14,7 +14,7 @@ const ANSWER_MS = 2000;
 const Order = z.strictObject({
   to: z.string(),
   shard: z.number().int().nonnegative(),
-  /** Number of the node that is to have it. */
+  /** Number of the node that gets the shard. */
   node: z.number().int().positive(),
   at: z.number(),
 });
@@ -27,7 +27,7 @@ export interface OrderParts {
   readonly cluster: string;
   readonly node: string;
   readonly secret: Uint8Array;
-  /** Carries one out; returns why it cannot. */
+  /** Carries an order out; returns the reason where it cannot. */
   hand(shard: number, node: number): string | undefined;
 }
 
@@ -47,7 +47,7 @@ export class ClusterOrders {
     });
   }
 
-  /** Has a node hand a shard to another one. Throws a ClusterError where it does not. */
+  /** Orders a node to hand a shard to another one. Throws a ClusterError where it does not. */
   async send(to: string, shard: number, node: number): Promise<void> {
     const { connection, cluster } = this.parts;
     const order = JSON.stringify({ to, shard, node, at: Date.now() } satisfies Order);

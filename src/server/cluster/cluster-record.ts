@@ -1,4 +1,4 @@
-// What a cluster says of itself in its META stream: how many shards it has, whose secret, and which nodes. One message, changed by
+// A cluster's record in its META stream: its number of shards, its secret's fingerprint, and its nodes. It is one message, changed by
 // compare-and-set.
 
 import { JetStreamApiError, type JetStreamManager, jetstream } from '@nats-io/jetstream';
@@ -10,27 +10,27 @@ import { patiently, streamInfo } from './nats/streams.ts';
 
 const WRONG_LAST = [10071, 10164];
 const TRIES_MAX = 8;
-/** Numbers of nodes: they have a byte in a binding. */
+/** Greatest number of a node: numbers have one byte in a binding. */
 const NODES_MAX = 254;
 
 const Node = z.object({
   number: z.number().int().min(1).max(NODES_MAX),
-  /** Of its data directory. */
+  /** ID of its data directory. */
   directory: z.string(),
   listen: z.string(),
   joined: z.string(),
-  /** Of its newest start. */
+  /** Number of its newest start. */
   life: z.number().int().optional(),
 });
 export const clusterRecord = z.object({
   format: z.literal(1),
   shards: z.number().int().min(1),
-  /** Of the secret, which it does not tell. */
+  /** Fingerprint of the secret, which does not reveal it. */
   fingerprint: z.string(),
   created: z.string(),
   /** The greatest number that any node ever had. */
   last: z.number().int().optional(),
-  /** By name. */
+  /** Nodes by name. */
   nodes: z.record(z.string(), Node),
 });
 export type ClusterRecord = z.infer<typeof clusterRecord>;
@@ -38,7 +38,7 @@ export type NodeRecord = z.infer<typeof Node>;
 
 const recordSubject = (cluster: string) => `${metaSubject(cluster)}.record`;
 
-/** Undefined where there is none yet. Throws a ClusterError. */
+/** The record; undefined where there is none yet. Throws a ClusterError. */
 export async function readRecord(
   manager: JetStreamManager,
   cluster: string,
@@ -57,7 +57,7 @@ export async function readRecord(
   }
 }
 
-/** Changes it, however many do at the same time. @param change is given the newest one; undefined: nothing is to change */
+/** Changes the record, also with concurrent changes. @param change gets the newest record; undefined: nothing changes */
 export async function changeRecord(
   connection: NatsConnection,
   manager: JetStreamManager,
@@ -85,8 +85,8 @@ export async function changeRecord(
 }
 
 /**
- * A number that no node has ever had: bindings over a connection name node and connection, and those of a node that left must not become
- * a newcomer's. Once all have been given, one that is free.
+ * A number that no node has ever had: bindings over a connection name node and connection, and those of a former node must not become a
+ * newcomer's. Once all numbers have been used, a free one.
  */
 export function freeNumber({ nodes, last = 0 }: ClusterRecord): number {
   const taken = new Set(Object.values(nodes).map(({ number }) => number));

@@ -1,4 +1,4 @@
-// The state of a cluster as one node sees it: nodes, shards, servers. Put together from beats, the table of shards and the streams.
+// The state of a cluster as one node sees it: nodes, shards, servers. Its sources are beats, the table of shards and the streams.
 
 import * as z from 'zod';
 import type { NodeView } from '../../cluster/membership.ts';
@@ -56,9 +56,9 @@ export const clusterStatus = z
   .meta({ id: 'Cluster' });
 export type ClusterStatus = z.infer<typeof clusterStatus>;
 
-/** For metrics: what is known without asking anybody. */
+/** State for metrics, without questions to other nodes or servers. */
 export interface ClusterReading {
-  /** This node. */
+  /** Number of this node. */
   readonly number: number;
   readonly connected: boolean;
   readonly nodes: readonly NodeView[];
@@ -71,31 +71,31 @@ export interface ClusterReading {
     readonly stalled: boolean;
     readonly broken: boolean;
     readonly copying: boolean;
-    /** It has had all that the stream had, since the node is of its cluster. */
+    /** Whether this node has applied the whole stream once since it joined. */
     readonly caughtUp: boolean;
-    /** How old what this node has of it may be, s. */
+    /** Greatest age of this node's data of the shard, s. */
     readonly lagS: number;
     readonly counts: Readonly<Record<ShardCount, number>>;
-    /** How long acknowledgements of this node's frames took. */
+    /** Time until acknowledgements of this node's frames. */
     readonly acks: { readonly counts: Float64Array; readonly sumMs: number };
   }[];
   readonly peers: PeerCounts;
-  /** Requests for copies and digests of who is no node. */
+  /** Requests for copies and digests from strangers. */
   readonly askedByStrangers: number;
-  /** Of users and static bindings: messages that no node has written. */
+  /** Messages about users and static bindings that no node has written. */
   readonly metaStrangers: number;
-  /** By shard: messages that its stream keeps no more, and that may not be on this node's disk. */
+  /** By shard: messages that its stream no longer keeps, and that may not be on this node's disk. */
   readonly unsynced: readonly number[];
-  /** Of streams that are gone, or not as they must be. */
+  /** Faults of streams that are missing or wrongly configured. */
   readonly streamFaults: readonly StreamFault[];
-  /** Of NATS servers that may lose what they acknowledge. */
+  /** Faults of NATS servers that may lose acknowledged messages. */
   readonly serverFaults: readonly ServerFault[];
 }
 
-/** How old what this node has of a shard may be; 0 while it hears of every change. A follower asks every 2 s whether it has all. */
+/** Greatest age of this node's data of a shard, ms; 0 while it gets every change. A follower asks every 2 s whether it has all. */
 export function lagMs(table: ShardTable, shard: number): number {
   const levelAt = table.levelAt(shard);
-  // Before it was level with its stream for the first time, all that is known is when its log's last message was written.
+  // Before it was level with its stream for the first time, only the time of its log's last message is known.
   const ms = levelAt > 0 ? monotonicMs() - levelAt : Date.now() - table.writtenAt(shard);
   return ms <= LEVEL_MS ? 0 : Math.round(ms);
 }
@@ -126,7 +126,7 @@ export function readingOf(
   return { number, connected, nodes, shards };
 }
 
-/** Why this node should be sent nothing; empty where nothing speaks against it. */
+/** Reasons against sending requests to this node; empty where there are none. */
 export function problemsOf({
   connected,
   number,
@@ -137,7 +137,7 @@ export function problemsOf({
     const count = shards.filter(what).length;
     return count > 0 ? [`${count} shards ${text}`] : [];
   };
-  /** No node can catch up with these. */
+  /** Shards whose stream is missing: no node can catch up with it. */
   const gone = new Set(streamFaults.flatMap(({ kind, shard }) => (kind === 'gone' ? (shard ?? []) : [])));
   return [
     ...(connected ? [] : ['no NATS server can be reached']),
@@ -147,7 +147,7 @@ export function problemsOf({
       ({ copying, broken, caughtUp }, shard) => !copying && !broken && !caughtUp && !gone.has(shard),
       'have not caught up with their streams yet',
     ),
-    // This node as the owner may be one of its lives before, by its log.
+    // By the log, "this node" as the owner may be one of its former lives.
     ...some(({ owner, owns, caughtUp }) => owner === 0 || (caughtUp && owner === number && !owns), 'have no owner yet'),
   ];
 }
@@ -158,11 +158,11 @@ export interface StatusSource {
   readonly connected: boolean;
   readonly problems: readonly string[];
   readonly record: ClusterRecord;
-  /** By number. */
+  /** Views of nodes by number. */
   readonly heard: ReadonlyMap<number, NodeView>;
   readonly table: ShardTable;
   readonly policyDigest: number;
-  /** By shard. */
+  /** Leaders of streams by shard. */
   readonly leaders: readonly (string | undefined)[];
   readonly streamFaults: readonly StreamFault[];
   readonly serverFaults: readonly ServerFault[];

@@ -1,4 +1,4 @@
-// The cluster as this node's main thread knows it: its record, who leads its streams, and what the nodes say of themselves.
+// The cluster as this node's main thread knows it: its record, its streams' leaders, and the nodes' beats.
 
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Beat } from '../../cluster/beat.ts';
@@ -17,11 +17,11 @@ import { goneFault } from './nats/stream-faults.ts';
 import type { ServerWatch } from './server-watch.ts';
 import type { StreamWatch } from './stream-watch.ts';
 
-/** A node that nobody asks for its status learns so often who has left. */
+/** Interval at which a node without status requests learns which nodes have left. */
 const LOOK_MS = 5000;
 
 interface OtherNode {
-  /** Where it answers exchanges. */
+  /** Address at which it answers exchanges. */
   readonly place: NodePlace;
   readonly beat: Beat;
 }
@@ -29,7 +29,7 @@ interface OtherNode {
 export interface ViewParts {
   readonly manager: JetStreamManager;
   readonly cluster: string;
-  /** Of this node. */
+  /** Number of this node. */
   readonly number: number;
   readonly beats: BeatWatch;
   readonly streams: StreamWatch;
@@ -53,9 +53,12 @@ export class ClusterView {
     this.record = record;
   }
 
-  /** The record, and the state of streams and servers: asked now and then. What was known last counts where they cannot be had. */
+  /**
+   * Refreshes the record, and the state of streams and servers, unless they are fresh. Where they cannot be read, the last known
+   * state counts.
+   */
   async refresh(): Promise<void> {
-    // Status and metrics tell of a connection that is gone, and of streams that are.
+    // Status and metrics report failures of the connection and of streams.
     await Promise.allSettled([this.readRecord(), this.streams.look(), this.servers.look()]);
   }
 
@@ -65,14 +68,16 @@ export class ClusterView {
     this.beats.close();
   }
 
-  /** Has the record read now and then, where its newest state is not worth a wait. */
+  /** Has the record read now and then, for callers that need not wait for its newest state. */
   look(): void {
     if (monotonicMs() - this.lookedAt < LOOK_MS) return;
     this.lookedAt = monotonicMs();
     void this.refresh();
   }
 
-  /** Nodes that were ever heard of, without those that have left: of each name the one of the record, or else one that is alive. */
+  /**
+   * Nodes that were ever heard of, without those that have left: for each name the node of the record, or else one that is alive.
+   */
   nodes(): NodeView[] {
     const numbers = new Set(Object.values(this.record.nodes).map(({ number }) => number));
     const isKnown = ({ beat }: NodeView) => numbers.has(beat.node);
@@ -82,7 +87,7 @@ export class ClusterView {
     return [...byName.values()];
   }
 
-  /** Throws a ClusterError where it cannot be had. */
+  /** Throws a ClusterError where the record cannot be read. */
   async readRecord(): Promise<void> {
     const { manager, cluster, known } = this.parts;
     const found = await readRecord(manager, cluster);
@@ -97,12 +102,12 @@ export class ClusterView {
     if (!(shard < shards)) throw new ClusterError(`there are shards 0 to ${shards - 1}`);
   }
 
-  /** Of the node with a number, by the record. */
+  /** Name of the node with a number, by the record. */
   nameOf(number: number): string | undefined {
     return Object.entries(this.record.nodes).find(([, node]) => node.number === number)?.[0];
   }
 
-  /** Nodes that are heard of, besides this one. */
+  /** Other nodes whose beats arrive. */
   others(): OtherNode[] {
     const heard = this.beats.nodes();
     return Object.entries(this.record.nodes).flatMap(([name, { number, listen }]) => {
@@ -113,7 +118,7 @@ export class ClusterView {
     });
   }
 
-  /** Nodes of the record, besides this one, that are not heard of. */
+  /** Other nodes of the record whose beats do not arrive. */
   missing(): string[] {
     const others = this.others();
     return Object.entries(this.record.nodes)
@@ -121,7 +126,7 @@ export class ClusterView {
       .map(([name]) => name);
   }
 
-  /** Nodes that have a shard as the stream has it. Those that follow it are first: its owner has more to do. */
+  /** Nodes whose copy of a shard is level with the stream. Followers come first: the owner has more to do. */
   sources(shard: number): NodePlace[] {
     void this.refresh();
     const able = this.others().filter(({ beat }) => {

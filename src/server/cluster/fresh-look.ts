@@ -1,9 +1,9 @@
-// Something that is asked once a minute, and more often while somebody wants to know it.
+// A question that is asked once a minute, and more often while its answer is in demand.
 
 import { monotonicMs } from '../../transport/monotonic.ts';
 
 const EVERY_MS = 60_000;
-/** Whoever wants to know it learns what is at most so old. */
+/** Greatest age of an answer that is in demand. */
 const FRESH_MS = 5000;
 
 export class FreshLook {
@@ -18,13 +18,13 @@ export class FreshLook {
     this.timer = setInterval(() => void this.look(), EVERY_MS).unref();
   }
 
-  /** Asks, unless that was done a moment ago. */
+  /** Asks, unless the last answer is fresh. */
   async look(): Promise<void> {
     if (this.looking === undefined && monotonicMs() - this.lookedAt < FRESH_MS) return;
     await this.lookNow();
   }
 
-  /** Where something has just been done about it. */
+  /** Asks in any case, after a repair. */
   async lookNow(): Promise<void> {
     this.lookedAt = monotonicMs();
     this.looking ??= this.ask().finally(() => {

@@ -1,4 +1,5 @@
-// A node that is of its cluster: what it says to the NATS servers from the main thread, and hears by them. Before, it has reached none.
+// A node that is of its cluster: its main thread's messages to the NATS servers, and those that it gets from them. Earlier it has reached
+// none.
 
 import { ROLE_BROKEN } from '../../cluster/roles.ts';
 import type { ShardTable } from '../../cluster/shard-table.ts';
@@ -23,7 +24,7 @@ import { SharedStatics } from './shared/shared-statics.ts';
 import { StreamWatch } from './stream-watch.ts';
 
 export interface JoinedNodeOptions {
-  /** The record has this start in it. */
+  /** The record contains this start. */
   readonly parts: ClusterParts;
   readonly config: ClusterConfig;
   readonly options: ClusterOptions;
@@ -32,10 +33,10 @@ export interface JoinedNodeOptions {
   readonly log: Log;
 }
 
-/** What is shared, and synced, once the shards are open. */
+/** Stores that are shared, and synced, once the shards are open. */
 export interface NodeStores {
   readonly data: string;
-  /** Absent where nobody is authenticated. */
+  /** Absent where clients do not authenticate. */
   readonly users: UserStore | undefined;
   /** Directories of the shards' stores. */
   readonly stores: readonly string[];
@@ -64,7 +65,7 @@ export class JoinedNode {
     void this.watchConnection();
   }
 
-  /** Users and static bindings are the cluster's from here on, and logs are synced. */
+  /** From here on users and static bindings are the cluster's, and logs are synced. */
   serve({ data, users, stores }: NodeStores): void {
     const { parts, config, options, table, known, log } = this.node;
     const { number: node, secret } = options;
@@ -85,13 +86,14 @@ export class JoinedNode {
   }
 
   /**
-   * Makes the stream of a shard anew behind what the node with most of it has, where it is gone, has lost something or holds what must not be
-   * followed. Resolves with the sequence. Throws a ClusterError where nothing is wrong with it, or a node is missing that may have more.
+   * Makes the stream of a shard anew, after the last sequence of the most advanced node. The stream must be missing, lack messages or
+   * hold some that must not be followed. Resolves with the sequence.
+   * @throws ClusterError where nothing is wrong with it, or a missing node may be more advanced
    */
   async remakeStream(shard: number): Promise<number> {
     const { view } = this;
     const { parts, config, table } = this.node;
-    await view.readRecord(); // a node that has just joined may have most
+    await view.readRecord(); // a node that has just joined may be the most advanced
     view.demandShard(shard);
     const missing = view.missing();
     if (missing.length > 0)
@@ -119,7 +121,7 @@ export class JoinedNode {
     return record;
   }
 
-  /** Forgets a node that is gone for good: its number and its name are free. Throws a ClusterError where it lives. */
+  /** Removes a node that is gone for good: its number and its name become free. Throws a ClusterError where it is alive. */
   async remove(name: string): Promise<void> {
     const { view } = this;
     const { parts, config } = this.node;
@@ -141,7 +143,7 @@ export class JoinedNode {
     await this.node.parts.connection.close();
   }
 
-  /** Until the connection is closed. */
+  /** Runs until the connection is closed. */
   private async watchConnection(): Promise<void> {
     for await (const { type } of this.node.parts.connection.status()) {
       if (type === 'disconnect' || type === 'staleConnection') this.isConnected = false;

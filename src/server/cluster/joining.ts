@@ -1,4 +1,4 @@
-// A node that has started without its cluster: tries to join again and again, until the servers are there and nothing speaks against it.
+// A node that has started without its cluster: it tries to join again and again, until the servers answer and nothing prevents it.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
@@ -9,7 +9,7 @@ import type { KnownRecord } from './known-record.ts';
 import { type ClusterAway, type ClusterParts, enroll, meetCluster, type NodeStart } from './meet-cluster.ts';
 
 const TRY_MS = 1000;
-/** The same reason is told so often. */
+/** Interval at which the same reason is logged. */
 const TELL_MS = 60_000;
 const SILENT: Log = () => {};
 
@@ -17,7 +17,7 @@ export interface JoiningParts {
   readonly config: Config & { readonly cluster: ClusterConfig };
   readonly start: NodeStart;
   readonly known: KnownRecord;
-  /** Of this node, when it was of the cluster last. */
+  /** Number of this node, when it was of the cluster last. */
   readonly number: number;
   readonly log: Log;
 }
@@ -32,7 +32,7 @@ export class Joining {
   private toldAt = 0;
   private running: Promise<void> | undefined;
 
-  /** @param joined is told once, when the record has this start in it */
+  /** @param joined is called once, when the record contains this start */
   constructor(parts: JoiningParts, away: ClusterAway, joined: (parts: ClusterParts) => Promise<void>) {
     this.parts = parts;
     this.away = away;
@@ -40,7 +40,7 @@ export class Joining {
     this.tell(away.why);
   }
 
-  /** Once the shards are open. */
+  /** Called once the shards are open. */
   begin(): void {
     this.running ??= this.run();
   }
@@ -86,7 +86,7 @@ export class Joining {
     await this.joined({ ...met, record });
   }
 
-  /** What is new is told at once. */
+  /** A new reason is logged at once. */
   private tell(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     const isKnown = reason === this.reason && performance.now() - this.toldAt < TELL_MS;

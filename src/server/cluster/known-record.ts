@@ -1,5 +1,5 @@
-// The cluster's record as this node has seen it last, in its data directory: with it a node starts while no NATS server answers, and the META
-// stream is made anew where it was lost. And which META stream that was: another one of the same name has to be told all again.
+// The cluster's record as this node has seen it last, in its data directory. With it a node starts while no NATS server answers, and a lost
+// META stream is made anew. The file also identifies the META stream: another one of the same name needs all users and static bindings again.
 
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -12,7 +12,7 @@ const FILE = 'cluster-record.json';
 const Known = z.strictObject({
   cluster: z.string(),
   record: clusterRecord,
-  /** When the META stream was made whose users and static bindings this node has, as its server says it. */
+  /** Creation time, by its server, of the META stream whose users and static bindings this node has. */
   meta: z.string().optional(),
 });
 
@@ -21,7 +21,7 @@ export class KnownRecord {
   private readonly cluster: string;
   private readonly log: Log;
   private content: z.infer<typeof Known> | undefined;
-  /** What the file has. */
+  /** Content of the file. */
   private written: string | undefined;
   private isFailing = false;
 
@@ -36,7 +36,7 @@ export class KnownRecord {
     this.written = JSON.stringify(found);
   }
 
-  /** Undefined where the directory has been of no cluster of this name yet. */
+  /** The record; undefined where the directory was never of a cluster of this name. */
   get record(): ClusterRecord | undefined {
     return this.content?.record;
   }
@@ -45,7 +45,7 @@ export class KnownRecord {
     return this.content?.meta;
   }
 
-  /** What a full disk does not take is told, and written as soon as it does: nothing of the cluster waits for it. */
+  /** A full disk is reported, and the record is written as soon as it has space: nothing of the cluster waits for it. */
   keep(record: ClusterRecord): void {
     this.content = { ...this.content, cluster: this.cluster, record };
     try {
@@ -56,7 +56,7 @@ export class KnownRecord {
     }
   }
 
-  /** Once there is a record. Throws the system's error. */
+  /** Keeps the identity of the META stream, once there is a record. Throws the system's error. */
   keepMeta(meta: string): void {
     if (this.content === undefined) return;
     this.content = { ...this.content, meta };

@@ -1,5 +1,5 @@
-// Each minute what this node has written of its shards is put on its disk: a batch of a cluster does not wait for that, since the streams
-// have it on theirs. What a stream keeps no more, and no sync has reached, may be in this machine's memory alone.
+// Syncs the logs of this node's shards to its disk each minute: a batch of a cluster does not wait for that, since the streams have it on
+// their disks. Messages that no stream keeps, and no sync has reached, may be in this machine's memory alone.
 
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ export interface LogSyncsOptions {
 }
 
 export class LogSyncs {
-  /** By shard: messages that the stream keeps no more, and that may not be on this disk. */
+  /** By shard: messages that the stream no longer keeps, and that may not be on this disk. */
   readonly unsynced: number[];
   private readonly options: LogSyncsOptions;
   private readonly synced: number[];
@@ -27,7 +27,7 @@ export class LogSyncs {
   private running: Promise<void> | undefined;
   private isFailing = false;
 
-  /** Begins at once: a life before may have left something. */
+  /** Begins at once: a former life may have left unsynced messages. */
   constructor(options: LogSyncsOptions) {
     this.options = options;
     this.unsynced = options.stores.map(() => 0);
@@ -41,7 +41,7 @@ export class LogSyncs {
     await this.running;
   }
 
-  /** A disk that is slow has one to do at a time. */
+  /** Only one round at a time, for slow disks. */
   private begin(): void {
     this.running ??= this.syncAll().finally(() => {
       this.running = undefined;

@@ -1,5 +1,5 @@
-// What a node learns of its cluster before it is one of it: that the servers lose nothing, that the streams are as they must be, and that
-// this data directory may be a node of it, and is one alone.
+// A node's checks before it joins its cluster. The servers must lose no message, and the streams must be as required. This data directory must
+// be allowed as a node, and be the only one of its name.
 
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -22,9 +22,9 @@ import { enrolled } from './node-identity.ts';
 
 /** A node beats four times a second: one of the same name would have been heard after this time. */
 const LISTEN_MS = 600;
-/** So long the first start of a node waits for streams without a leader, as after a start of all servers. */
+/** Time that the first start of a node waits for streams without a leader, as after a start of all servers. */
 const PATIENCE_MS = 30_000;
-/** The same of a node that has been of the cluster: it answers lookups meanwhile. */
+/** The same for a node that has been of the cluster: it answers lookups meanwhile. */
 const KNOWN_PATIENCE_MS = 5000;
 
 type ClusteredConfig = Config & { readonly cluster: ClusterConfig };
@@ -38,11 +38,11 @@ export interface ClusterParts {
 /** The servers cannot be asked yet, and the node has been of the cluster before. */
 export interface ClusterAway {
   readonly why: ServersAway;
-  /** As the node has seen it last. */
+  /** The record as the node has seen it last. */
   readonly record: ClusterRecord;
 }
 
-/** Before anything of this node is opened. Throws a ClusterError where it must not start. */
+/** Runs before any part of this node is opened. Throws a ClusterError where it must not start. */
 export async function meetOrWait(config: ClusteredConfig, log: Log): Promise<ClusterParts | ClusterAway> {
   const { data, cluster } = config;
   const record = existsSync(data) ? new KnownRecord(data, cluster.name, log).record : undefined;
@@ -56,8 +56,9 @@ export async function meetOrWait(config: ClusteredConfig, log: Log): Promise<Clu
 }
 
 /**
- * Looks at servers, streams and the record. Throws a ClusterError; ServersAway where that may be otherwise a moment later.
+ * Checks servers, streams and the record.
  * @param known the record as this node has seen it last
+ * @throws ClusterError; ServersAway where the failure may pass
  */
 export async function meetCluster(
   config: ClusteredConfig,
@@ -82,13 +83,13 @@ export async function meetCluster(
   }
 }
 
-/** A node that has been of the cluster has what its record is made anew from. */
+/** The error where there is no record. A node that has been of the cluster has the data to make the record anew. */
 function noRecord(name: string, known: ClusterRecord | undefined): ClusterError {
   if (known !== undefined) return new ServersAway(goneFault(streamName(name, 'META'), undefined).problem);
   return new ClusterError(`there is no cluster ${name} on these NATS servers: make it with "aorta cluster init"`);
 }
 
-/** The directory must have been made for the cluster: it has its secret, and as many shards. */
+/** The directory must have been made for the cluster: with its secret, and the same number of shards. */
 function demandDirectory({ data, shards, cluster: { name } }: ClusteredConfig, record: ClusterRecord) {
   const there = existsSync(data) ? bindingsIn(data) : undefined;
   if (there === undefined)
@@ -104,7 +105,7 @@ function demandDirectory({ data, shards, cluster: { name } }: ClusteredConfig, r
     );
 }
 
-/** This start of a data directory. */
+/** A start of a data directory. */
 export interface NodeStart {
   /** ID of the directory. */
   readonly identity: string;
@@ -113,7 +114,7 @@ export interface NodeStart {
   readonly life: number;
 }
 
-/** Has this start stand in the record, which it returns. Throws a ClusterError where it must not be of the cluster. */
+/** Enters this start into the record, and returns it. Throws a ClusterError where it must not be of the cluster. */
 export async function enroll(parts: ClusterParts, config: ClusterConfig, start: NodeStart): Promise<ClusterRecord> {
   const { connection, manager } = parts;
   const { identity: directory, secret, life } = start;
@@ -124,14 +125,16 @@ export async function enroll(parts: ClusterParts, config: ClusterConfig, start: 
   });
 }
 
-/** Throws a ClusterError where a copy of this directory is heard of. Before anything is told of this start, which would count as the newer one. */
+/**
+ * Throws a ClusterError where beats of a copy of this directory arrive. Runs before this start is announced, which would count as the newer one.
+ */
 async function demandAlone(
   { connection, record }: ClusterParts,
   { name, node, silentMs }: ClusterConfig,
   { identity, secret }: NodeStart,
 ): Promise<void> {
   const { number, directory } = record.nodes[node] ?? {};
-  if (number === undefined || directory !== identity) return; // it is refused for that, or new
+  if (number === undefined || directory !== identity) return; // it is refused later for that, or is new
   const beats = new BeatWatch(connection, { cluster: name, node: number, shards: record.shards, silentMs, secret });
   try {
     await delay(LISTEN_MS);

@@ -1,5 +1,5 @@
-// Which node of which cluster a data directory is: a file in it, and the entry of the cluster's record that names it. A second directory
-// under the same name is refused.
+// The node and cluster of a data directory: a file in it, and the entry of the cluster's record that names it. A second directory under
+// the same name is refused.
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ export function identify(data: string, cluster: string): string {
   return directory;
 }
 
-/** What all know of the secret, which it does not tell. */
+/** The public fingerprint of the secret, which does not reveal it. */
 export function fingerprintOf(secret: Uint8Array): string {
   return deriveText(secret, 'cluster fingerprint');
 }
@@ -37,11 +37,11 @@ interface Start {
   readonly directory: string;
   readonly secret: Uint8Array;
   readonly now: Date;
-  /** Number of this start of it. */
+  /** Number of this start. */
   readonly life: number;
 }
 
-/** The record with this start of this node in it. Throws a ClusterError where it cannot be of the cluster. */
+/** The record with this start of this node added. Throws a ClusterError where it cannot be of the cluster. */
 export function enrolled(
   record: ClusterRecord,
   { name, node, listen }: ClusterConfig,

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 
-/** 32 bits of what decides; names and addresses of the node itself are none of it. */
+/** 32 bits of the settings that decide; names and addresses of the node itself are excluded. */
 export function policyDigest({ policy, auth, abuse }: Config): number {
   const { serverNames: _, ...rules } = policy;
   const said = JSON.stringify([rules, auth.mode, auth.policy, auth.nonceGeneration, abuse], sorted);

@@ -1,5 +1,5 @@
-// The META stream made anew where it was lost: with the record as one node knows it. Users and static bindings are told again by all nodes
-// (shared/meta-sync), and their versions say which count.
+// Makes a lost META stream anew, with the record as one node knows it. All nodes publish their users and static bindings again
+// (shared/meta-sync), and versions decide which of them count.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { BeatWatch, type WatchOptions } from './beat-watch.ts';
@@ -8,12 +8,13 @@ import { type ClusterRecord, changeRecord, readRecord } from './cluster-record.t
 import type { ClusterParts } from './meet-cluster.ts';
 import { remakeMeta } from './nats/streams.ts';
 
-/** Nodes that are there have been heard of after this time. */
+/** After this time the beats of all nodes that are alive have arrived. */
 const LISTEN_MS = 1000;
 
 /**
- * Throws a ClusterError where nothing is wrong with the stream, or a node is heard of that the record has not: its number would be given to
- * another one.
+ * Makes the stream anew.
+ * @throws ClusterError where nothing is wrong with the stream, or beats of a node arrive that the record lacks: its number would be given
+ * to another one
  */
 export async function reseedMeta(
   { connection, manager, record }: ClusterParts,

@@ -1,5 +1,5 @@
-// What becomes of the NATS servers while nodes run: whether they are still ones that lose nothing. Whoever runs them may start one with
-// another configuration or version at any time, and a node that stays connected to the others would not notice.
+// Watches the NATS servers while nodes run: whether they still lose nothing. Their operator may start one with another configuration or
+// version at any time, and a node that stays connected to the others would not notice.
 
 import type { NatsConfig } from '../config/sections/cluster-config.ts';
 import type { Log } from '../process/log.ts';
@@ -7,7 +7,7 @@ import { FreshLook } from './fresh-look.ts';
 import { lookAtServer, type ServerFault } from './nats/nats-servers.ts';
 
 export class ServerWatch {
-  /** Of servers whose monitoring this node is told of. */
+  /** Faults of servers whose monitoring this node is configured to read. */
   faults: readonly ServerFault[] = [];
   private readonly config: NatsConfig;
   private readonly log: Log;
@@ -18,7 +18,7 @@ export class ServerWatch {
     this.log = log;
   }
 
-  /** Asks the servers, unless that was done a moment ago. One that does not answer is as it was. */
+  /** Asks the servers, unless the last answer is fresh. One that does not answer keeps its state. */
   async look(): Promise<void> {
     await this.fresh.look();
   }
@@ -35,7 +35,7 @@ export class ServerWatch {
     this.tell(known);
   }
 
-  /** What is new. */
+  /** Logs new faults. */
   private tell(before: ReadonlyMap<string, ServerFault>): void {
     for (const { monitor, problem } of this.faults)
       if (before.get(monitor)?.problem !== problem)

@@ -1,4 +1,5 @@
-// Shards that go from one node to another while both live: an operator has one come here, all go home, or this node own none.
+// Moves of shards between two living nodes: an operator fetches one to this node, returns all to their home nodes, or drains
+// this node.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -44,7 +45,7 @@ export class ShardMoves {
     });
   }
 
-  /** Has a shard come here. Throws a ClusterError where it does not. */
+  /** Has a shard come to this node. Throws a ClusterError where it does not. */
   async take(shard: number): Promise<void> {
     const { node, number } = this.options;
     const owner = this.table.route(shard);
@@ -52,7 +53,10 @@ export class ShardMoves {
     if (owner !== number) await this.whenMoved(shard, owner);
   }
 
-  /** Has each shard go to the node that is its home while all live, one after the other; resolves with how many went. */
+  /**
+   * Returns each shard to the node that is its home while all are alive, one after the other; resolves with the number of
+   * moves.
+   */
   async balance(): Promise<number> {
     const { table, view } = this;
     await view.refresh();
@@ -68,18 +72,18 @@ export class ShardMoves {
     return moved;
   }
 
-  /** Owns nothing more from here on, or may again. */
+  /** Gives up all ownership from here on, or ends that. */
   drain(draining: boolean): void {
     this.orderTable.setDraining(draining);
     clearInterval(this.drainTimer);
     if (!draining) return;
     this.handAll();
-    // A shard may have nobody to go to now, and come here by an order that was on its way.
+    // A shard may have no destination now, or arrive later by an order that was in transit.
     this.drainTimer = setInterval(() => this.handAll(), DRAIN_MS);
     this.drainTimer.unref();
   }
 
-  /** Before a stop: its shards go to others, where there are any; waits a little for that. */
+  /** Called before a stop: hands its shards to other nodes, where there are any; waits a little for that. */
   async handOver(): Promise<void> {
     const { table, orderTable } = this;
     this.drain(true);
@@ -92,7 +96,7 @@ export class ShardMoves {
     clearInterval(this.drainTimer);
   }
 
-  /** Has the owner of a shard hand it to a node. Throws a ClusterError where that cannot be. */
+  /** Has the owner of a shard hand it to a node. Throws a ClusterError where it cannot. */
   private async move(shard: number, to: string): Promise<void> {
     const { view, table, options } = this;
     await view.refresh();
@@ -123,7 +127,7 @@ export class ShardMoves {
     }
   }
 
-  /** Why a shard cannot be handed over from here. */
+  /** Hands a shard over; returns the reason where it cannot. */
   private hand(shard: number, node: number): string | undefined {
     const { beats } = this.view;
     if (!(shard < this.table.shards) || !this.table.isOwner(shard)) return `shard ${shard} is not owned here`;

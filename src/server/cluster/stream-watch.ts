@@ -1,5 +1,5 @@
-// What becomes of the streams while nodes run: who leads them, whether they are there and as they must be. Each node looks by itself, once a
-// minute, and more often while somebody asks for its state.
+// Watches the streams while nodes run: their leaders, their existence and their configuration. Each node checks them by itself, once a
+// minute, and more often while its state is in demand.
 
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { streamName } from '../../cluster/stream-names.ts';
@@ -12,15 +12,15 @@ export interface StreamWatchParts {
   readonly manager: JetStreamManager;
   readonly cluster: string;
   readonly shards: number;
-  /** Is told when the META stream was made that is there, as its server says it. */
+  /** Gets the creation time of the present META stream, by its server. */
   metaSeen(created: string): void;
   readonly log: Log;
 }
 
 export class StreamWatch {
-  /** Of streams that are gone or were changed. */
+  /** Faults of streams that are missing or were changed. */
   faults: readonly StreamFault[] = [];
-  /** NATS servers, by shard. */
+  /** NATS servers that lead the streams, by shard. */
   leaders: readonly (string | undefined)[] = [];
   private readonly parts: StreamWatchParts;
   private readonly fresh = new FreshLook(() => this.ask());
@@ -29,12 +29,12 @@ export class StreamWatch {
     this.parts = parts;
   }
 
-  /** Asks the servers, unless that was done a moment ago. What cannot be asked is as it was. */
+  /** Asks the servers, unless the last answer is fresh. Streams that cannot be asked keep their state. */
   async look(): Promise<void> {
     await this.fresh.look();
   }
 
-  /** Where something has just been done about it. */
+  /** Asks in any case, after a repair. */
   async lookNow(): Promise<void> {
     await this.fresh.lookNow();
   }
@@ -64,7 +64,7 @@ export class StreamWatch {
     this.tell(known);
   }
 
-  /** What is new. */
+  /** Logs new faults. */
   private tell(before: ReadonlyMap<string, StreamFault>): void {
     const { log } = this.parts;
     for (const { stream, kind, problem } of this.faults) {

@@ -1,5 +1,5 @@
-// What a whole Config must hold to, beyond what each of its fields may be: values that are right by themselves and wrong together.
-// What a field may be is in rows/, files that it names are file-faults.ts's.
+// Conditions on a whole Config, beyond those on each field: values that are right alone and wrong together. rows/ has the
+// conditions on fields, file-faults.ts those on named files.
 
 import type { Config } from './config.ts';
 import { ConfigError, type Fault, spellAsFile } from './config-problem.ts';
@@ -10,7 +10,7 @@ import { clusterFaults } from './sections/cluster-config.ts';
 import { pushFaults } from './sections/push-config.ts';
 import { tlsFaults } from './sections/tls-config.ts';
 
-/** What values say together that cannot be. */
+/** Combinations of values that are impossible. */
 export function configFaults(config: Config): Fault[] {
   const below = (key: string, faults: readonly Fault[]) =>
     faults.map(({ path, text }): Fault => ({ path: [key, ...path], text }));
@@ -30,7 +30,7 @@ export function configFaults(config: Config): Fault[] {
   ];
 }
 
-/** Refuses a Config that a program made by itself. Throws a ConfigError. */
+/** Refuses a faulty Config that a program made by itself. Throws a ConfigError. */
 export function demandSound(config: Config): void {
   const problems = configFaults(config).map(
     ({ path, text }) => `${path.join('.')}: ${typeof text === 'string' ? text : text(spellAsFile)}`,
@@ -57,7 +57,7 @@ function secureListeners({ listen, tls }: Config): Fault[] {
   return faults;
 }
 
-/** A browser sends cookies whatever page asks it to: only pages that may connect may use them. */
+/** A browser sends cookies for any page: only pages that may connect may use them. */
 function cookieTokens({ auth: { tokens }, webSocket: { origins, tokenCookie } }: Config): Fault[] {
   if (tokenCookie === '') return [];
   const path = ['websocket', 'token-cookie'];
@@ -107,7 +107,7 @@ function limitOfOthers({ policy }: Config): Fault[] {
   return [{ path: ['domains', '*', 'policy', 'bindings-max'], text: 'needs a domain by its name' }];
 }
 
-/** Anybody who reaches an open registrar can take over any address in it. */
+/** Any client that reaches an open registrar can take over any address in it. */
 function openToOthers({ auth, allowUnauthenticated, listen, multicast }: Config): Fault[] {
   if (auth.mode !== 'none' || allowUnauthenticated) return [];
   const fault = (key: string, what: string, verb: string): Fault => ({

@@ -1,5 +1,5 @@
-// A configuration file in YAML as a ConfigSource: every value knows its line and column.
-// What the values mean is in rows/.
+// A configuration file in YAML as a ConfigSource: every value knows its line and column. rows/ defines the meaning of
+// values.
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -54,7 +54,7 @@ function parseConfig(text: string, file: string): ConfigSource {
   };
 }
 
-/** What the YAML library says to a program is of no use to who edits the file. */
+/** The YAML library's messages for programs do not help the editor of a file. */
 function textOf({ code, message }: YAMLError): string {
   return code === 'MULTIPLE_DOCS' ? 'a second document begins here, and a file has one' : message.split('\n')[0];
 }
@@ -72,7 +72,7 @@ function excerptOf(text: string, { line, col }: { line: number; col: number }): 
   return `${number}${shown}\n${' '.repeat(number.length + col - 1)}^`;
 }
 
-/** Files and directories that the values name, from where the configuration file lies. */
+/** Files and directories named by the values, relative to the configuration file's directory. */
 function withPaths({ keys }: Section<Rows, unknown>, values: object, directory: string): Record<string, unknown> {
   const entries = Object.entries(values).map(([key, value]) => {
     const node = Object.hasOwn(keys, key) ? keys[key] : undefined;
@@ -93,7 +93,7 @@ function isSection(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The document as plain values. An alias that names nothing, or names too much, is found only here. */
+/** The document as plain values. Only here an alias is found whose anchor is missing, or that expands too far. */
 function valuesOf(document: Document.Parsed, position: (offset: number) => string): unknown {
   try {
     return document.toJS() ?? {};
@@ -109,7 +109,7 @@ function valuesOf(document: Document.Parsed, position: (offset: number) => strin
   }
 }
 
-/** Offset of the value at a path (of its key, for an unknown one), or of the nearest thing around it. */
+/** Offset of the value at a path (of its key, for an unknown one), or of the nearest value around it. */
 function offsetOf(document: Document.Parsed, path: readonly PropertyKey[], key: boolean): number {
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn(path.slice(0, length), true);

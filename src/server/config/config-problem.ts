@@ -1,10 +1,10 @@
-// What can be wrong with a configuration, and how a person finds the place: in a file, among flags, in a program's options.
+// Problems of a configuration, and their places for people: in a file, among flags, in a program's options.
 
-/** What is wrong with a configuration: one line for each problem, each with the place it stands at. */
+/** Problems of a configuration: one line for each, with its place. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
-  /** By problem: the line that it stands in, with a mark below it, where there is one to show. */
+  /** By problem: its line of the file, with a mark below it, where there is one to show. */
   readonly excerpts: readonly (string | undefined)[];
 
   constructor(problems: readonly string[], excerpts: readonly (string | undefined)[] = []) {
@@ -14,7 +14,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Where a value stands. */
+/** The place of a value. */
 export interface Place {
   /** E.g. `aorta.yaml:3:9: policy.min-expires` or `--min-expires`. */
   readonly name: string;
@@ -24,27 +24,27 @@ export interface Place {
   readonly excerpt?: string;
 }
 
-/** How a source calls a key of the configuration, with its value where one is named: `add --allow-unauthenticated`. */
+/** A source's spelling of a configuration key, with a value where one is named: `add --allow-unauthenticated`. */
 export type Spell = (key: string, value?: string) => string;
 
-/** Raw values by configuration key, and how a person finds the place of each. */
+/** Raw values by configuration key, and the place of each for people. */
 export interface ConfigSource {
-  /** As in the file: `listen`, `policy.min-expires` is `{ policy: { 'min-expires': … } }`. */
+  /** Shaped like the file: `listen`, `policy.min-expires` is `{ policy: { 'min-expires': … } }`. */
   readonly values: Readonly<Record<string, unknown>>;
   where(path: readonly PropertyKey[], unknownKey?: boolean): Place;
   readonly spell: Spell;
 }
 
-/** Something that values say together and that cannot be. */
+/** An impossible combination of values. */
 export interface Fault {
   readonly path: readonly string[];
   readonly text: string | ((spell: Spell) => string);
 }
 
-/** Keys as they stand in the file. */
+/** Keys as in the file. */
 export const spellAsFile: Spell = (key, value) => (value === undefined ? key : `${key}: ${value}`);
 
-/** Problems of several sources, those of one source in the order in which they stand there. */
+/** Problems of several sources, those of one source in the order of their places. */
 export class ConfigProblems {
   private readonly found: { place: Place; source: number; text: string }[] = [];
 

@@ -1,5 +1,4 @@
-// The configuration that a server runs with, and its defaults. The keys of the file are rows.ts's; the way
-// from a file to a Config is create-config.ts's.
+// The configuration that a server runs with, and its defaults. rows/ has the keys of the file; create-config.ts makes a Config of a file.
 
 import { type AbusePolicy, DEFAULT_ABUSE_POLICY } from '../../core/abuse/abuse-policy.ts';
 import { DEFAULT_POLICY, type Policy } from '../../core/uas/policy.ts';
@@ -24,7 +23,7 @@ import type { PushConfig } from './sections/push-config.ts';
 /** About a million changes. */
 const HISTORY_DISK_BYTES = 256 << 20;
 
-/** Everything a server needs to know to start. */
+/** All settings of a server's start. */
 export interface Config {
   /** At least one, no address twice. */
   readonly listen: readonly ListenAddress[];
@@ -32,30 +31,30 @@ export interface Config {
   readonly data: string;
   /** Shard threads, 1 to 64. Absent: as many as the data directory was made for; for a new one, one per core. */
   readonly shards?: number;
-  /** Who may register. Mode `none` trusts every client, and so is for loopback addresses only. */
+  /** Authentication of clients. Mode `none` trusts every client, and so is for loopback addresses only. */
   readonly auth: AuthConfig;
   readonly abuse: AbusePolicy;
-  /** Lifts that restriction. */
+  /** Lifts the restriction of mode `none` to loopback addresses. */
   readonly allowUnauthenticated: boolean;
   /** `durable`: on disk before the 200 OK. `process`: survives a crash of the process, not of the machine. */
   readonly durability: 'durable' | 'process';
-  /** `auto`: the kernel's batch calls where they are to be had, else as `dgram`: Node's own sockets. */
+  /** `auto`: the kernel's batch calls where they are available, else Node's own sockets, as with `dgram`. */
   readonly udp: 'auto' | 'separate' | 'dgram';
-  /** Where lookups are answered by HTTP; elsewhere than on loopback with the token of the data directory. */
+  /** Listeners for lookups by HTTP; elsewhere than on loopback they require the token of the data directory. */
   readonly lookupHttp: readonly HttpAddress[];
   /** Keeps the read model, for lookups in other processes. */
   readonly sharedLocation: boolean;
-  /** A shard's log grows by at least so many bytes between two checkpoints. */
+  /** Least growth of a shard's log between two checkpoints, bytes. */
   readonly checkpointBytes: number;
-  /** A file of a shard's log has about so many bytes when the next one begins. */
+  /** Approximate size of a log file at which the next one begins, bytes. */
   readonly generationBytes: number;
-  /** Changes of bindings are kept in so many bytes of the data directory; 0: none. */
+  /** Bytes of the data directory for the history of bindings; 0: none is kept. */
   readonly historyDiskBytes: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   /** The admin listener: API, metrics, health, dashboard. Absent: none. */
   readonly admin?: AdminConfig;
-  /** How it stops. */
+  /** The stop of a server. */
   readonly drain: DrainConfig;
   /** Absent: it is the only node. */
   readonly cluster?: ClusterConfig;
@@ -63,7 +62,7 @@ export interface Config {
   readonly hep?: HepConfig;
   /** Changes with numbers that outlive the process. Absent: none are kept. */
   readonly feed?: FeedConfig;
-  /** Devices that lookups wake. Absent: none. */
+  /** Wakes of devices by lookups. Absent: none. */
   readonly push?: PushConfig;
   readonly policy: Policy;
   /** Limits of connections. */
@@ -76,8 +75,8 @@ export interface Config {
 }
 
 /**
- * Pages that may connect where clients do not log in: a page of any site that is open on this machine could register through its browser,
- * so only pages of this machine.
+ * Pages that may connect where clients do not authenticate: only those of this machine. A page of any site that is open on this machine
+ * could register through its browser otherwise.
  */
 export const OPEN_ORIGINS: readonly string[] = ['loopback'];
 

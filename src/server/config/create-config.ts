@@ -1,5 +1,5 @@
-// The one way from raw values (file, flags, a program's options) to a checked Config. Where the values come from, and how a place in a
-// file is named, is config-file.ts and serve-command.ts; what each key may be is in rows/.
+// The one way from raw values (file, flags, a program's options) to a checked Config. config-file.ts and serve-command.ts provide the
+// values and name their places in a file; rows/ has the conditions on each key.
 
 import { fitIntervals, type Policy } from '../../core/uas/policy.ts';
 import type { ListenAddress } from '../../transport/listener.ts';
@@ -27,13 +27,13 @@ export interface Defaults {
 export interface ConfigWishes {
   /** The defaults. */
   readonly defaults?: Defaults;
-  /** Whether the files it names must be there, as for a start. */
+  /** Whether the named files must exist, as for a start. */
   readonly files?: boolean;
-  /** What looks into logins of NATS among them, which a server leaves to its cluster. */
+  /** Checks a file with a NATS login; servers leave that to the cluster. */
   readonly parseLogin?: ReadText;
 }
 
-/** Checks each source and merges them, the later ones winning. Throws a ConfigError. */
+/** Checks each source and merges them; later sources win. Throws a ConfigError. */
 export function createConfig(sources: readonly ConfigSource[], wishes: ConfigWishes = {}): Config {
   const { defaults, files = false, parseLogin } = wishes;
   const problems = new ConfigProblems();
@@ -68,7 +68,7 @@ export function createConfig(sources: readonly ConfigSource[], wishes: ConfigWis
 function checkSource(source: ConfigSource, number: number, problems: ConfigProblems): Raw {
   const result = schemaOfGiven(source.values).safeParse(source.values);
   if (result.success) return result.data;
-  const schema = schemaFor(source.values); // for what it has besides
+  const schema = schemaFor(source.values); // for the keys that were not given
   for (const issue of result.error.issues) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
@@ -82,7 +82,7 @@ function checkSource(source: ConfigSource, number: number, problems: ConfigProbl
   return {};
 }
 
-/** A certificate without its key, or the other way round: both would be of no effect. */
+/** A certificate without its key, or the reverse: it would have no effect. */
 function lonelyFiles(raw: Raw): Fault[] {
   const lonely = (
     name: string,
@@ -101,7 +101,7 @@ function lonelyFiles(raw: Raw): Fault[] {
   ];
 }
 
-/** Without a setting clients must authenticate where a provider has users, or an address can be reached from other machines. */
+/** Default: clients must authenticate where a provider has users, or an address can be reached from other machines. */
 function authMode(raw: Raw, { listen, multicast, auth }: Config): 'none' | 'digest' {
   if (auth.provider !== undefined) return 'digest';
   if (raw['allow-unauthenticated'] === true) return 'none';
@@ -109,7 +109,7 @@ function authMode(raw: Raw, { listen, multicast, auth }: Config): 'none' | 'dige
   return hosts.every(isLoopback) ? 'none' : 'digest';
 }
 
-/** Without a setting: this machine by its usual names, and by the addresses of its own that it listens on. */
+/** Default: this machine by its usual names, and by those of its addresses that it listens on. */
 function ownDomains({ listen, policy }: Config): readonly string[] {
   const own = listen.filter(({ host }) => !isLoopback(host) && !isAnywhere(host)).map(({ host }) => parseDomain(host));
   return [...new Set([...policy.domains, ...own])];
@@ -143,7 +143,7 @@ function givenIntervals(given: Readonly<Record<string, number>>, base: Policy): 
   return fitIntervals({ minExpiresS, defaultExpiresS, maxExpiresS }, base);
 }
 
-/** TLS is where a certificate and its key are. */
+/** TLS is on where a certificate and its key are given. */
 function withoutHalfPairs(config: Config): Config {
   const { tls, admin } = config;
   const withTls =

@@ -1,4 +1,4 @@
-// Defaults that help texts name. The rest of the defaults is config.ts's.
+// Defaults that help texts name. config.ts has the other defaults.
 
 import { availableParallelism } from 'node:os';
 import type { ListenAddress } from '../../transport/listener.ts';
@@ -13,8 +13,8 @@ export const DEFAULT_LISTEN: readonly ListenAddress[] = [
 
 export const SHARDS_MAX = 64;
 
-/** Shard threads for a new data directory where none are asked for: one per core. */
+/** Shard threads of a new data directory, unless configured: one per core. */
 export const DEFAULT_SHARDS = Math.min(SHARDS_MAX, availableParallelism());
 
-/** Percent. A server whose phones all refresh in the same minute has built its own storm. */
+/** Percent. Without it, phones that all refresh in the same minute would cause a storm of the server's own making. */
 export const DEFAULT_EXPIRES_JITTER = 10;

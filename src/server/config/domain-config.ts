@@ -1,11 +1,12 @@
-// What is in force for one domain, and why: made from a configuration in the form of the file, as a running server tells it.
+// The rules in force for one domain, and the source of each: made from a configuration in the form of the file, as a running
+// server shows it.
 
 import { fitIntervals } from '../../core/uas/policy.ts';
 import { DEFAULT_CONFIG } from './config.ts';
 import { effectiveConfig } from './effective-config.ts';
 import { valueAt } from './rows/by-path.ts';
 
-/** A value, and the key that it comes from: `domains.example.com.policy.path`, `policy.path`, or `default`. */
+/** A value, and its key of origin: `domains.example.com.policy.path`, `policy.path`, or `default`. */
 export interface InForce {
   readonly value: unknown;
   readonly from: string;
@@ -14,7 +15,7 @@ export interface InForce {
 type Values = Readonly<Record<string, unknown>>;
 type Given = Readonly<Record<string, number>>;
 
-/** By key of `policy`. Undefined: the domain is not served. @param config as effectiveConfig gives it */
+/** By key of `policy`, and of the values by domain. Undefined: the domain is not served. @param config as effectiveConfig gives it */
 export function domainConfig(config: object, domain: string): Readonly<Record<string, InForce>> | undefined {
   const domains = valueAt(config, ['domains']) as readonly string[] | Values;
   const names = Array.isArray(domains) ? domains : Object.keys(domains);

@@ -1,4 +1,4 @@
-// A Config in the form of the configuration file, secrets left out: for people who ask what is in force.
+// A Config in the form of the configuration file, without secrets: it shows people the values in force.
 
 import { type Config, DEFAULT_CONFIG } from './config.ts';
 import { CONFIG_ROWS } from './rows/all-rows.ts';

@@ -1,5 +1,5 @@
-// Files that a Config names: certificates, keys and secrets must be there, readable, and what they are said to be. What is wrong with
-// a secret is said without a word of what it holds.
+// Files that a Config names: certificates, keys and secrets must exist, be readable, and be of their kind. Messages about a secret
+// never reveal its content.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -9,13 +9,13 @@ import type { Config } from './config.ts';
 import type { Fault } from './config-problem.ts';
 
 type Path = readonly string[];
-/** Throws a RangeError that tells nothing of the content. */
+/** Throws a RangeError that reveals nothing of the content. */
 export type ReadText = (content: string) => unknown;
 type NamedFile = readonly [key: string, file: string | undefined];
 
 /**
- * Files that cannot be read, that hold something else, or that do not belong together.
- * @param parseLogin reads a login of NATS; a server without a cluster has nothing that can
+ * Faults of files that are unreadable, have another content, or do not belong together.
+ * @param parseLogin reads a login of NATS; a server without a cluster has no such reader
  */
 export function fileFaults({ admin, auth, cluster, feed, push, tls }: Config, parseLogin?: ReadText): Fault[] {
   const { sql } = auth.provider ?? {};

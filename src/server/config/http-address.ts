@@ -1,4 +1,4 @@
-// Addresses of HTTP listeners: `http:HOST:PORT`, `https:HOST:PORT`, or as URLs. What listens there is http-server.ts.
+// Addresses of HTTP listeners: `http:HOST:PORT`, `https:HOST:PORT`, or as URLs. http-server.ts listens on them.
 
 import { isIP } from 'node:net';
 
@@ -6,7 +6,7 @@ export interface HttpAddress {
   readonly scheme: 'http' | 'https';
   /** An IP address, IPv6 without brackets. */
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0: any free port. */
   readonly port: number;
 }
 

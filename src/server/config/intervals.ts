@@ -1,4 +1,4 @@
-// Minimum, default and maximum interval that were given and are not in their order. Those that were not given move to fit (policy.ts).
+// Given minimum, default and maximum intervals that are not in this order. Those not given move to fit (policy.ts).
 
 import type { Fault } from './config-problem.ts';
 
@@ -7,7 +7,7 @@ export const SECONDS_MAX = 2 ** 31 - 1;
 const NAMES = ['min-expires', 'default-expires', 'max-expires'] as const;
 type Given = Readonly<{ [K in (typeof NAMES)[number]]?: number | undefined }>;
 
-/** @param section that they stand in, e.g. `['policy']` */
+/** @param section of the intervals, e.g. `['policy']` */
 export function intervalFaults(given: Given, section: readonly string[]): Fault[] {
   const pairs = [
     [0, 1],

@@ -1,4 +1,4 @@
-// The addresses a server listens on: their text form (`tcp:HOST:PORT`) and what is known about them without a socket.
+// The addresses a server listens on: their text form (`tcp:HOST:PORT`) and their properties that need no socket.
 
 import { isIP } from 'node:net';
 import { parseIp } from '../../sip/ip.ts';

@@ -1,8 +1,8 @@
 // "Did you mean": the known word closest to a mistyped one.
 
 /**
- * The closest of `words` by edit distance, if close enough to be a slip; case, "-" and "_" count for nothing.
- * @param below so many edits, by default more than a third of the word
+ * The closest of `words` by edit distance, if close enough to be a slip; case, "-" and "_" do not count.
+ * @param below upper bound of edits, excluded; by default more than a third of the word
  */
 export function nearest(word: string, words: readonly string[], below?: number): string | undefined {
   const bare = strip(word);

@@ -1,8 +1,8 @@
-// Keys of `policy` that a domain or a user may not have for itself, and why: what is said where a configuration tries.
+// Keys of `policy` that a domain or a user may not have on its own, and the reasons for messages.
 
 const ONE_QUEUE = 'all domains wait in the same queues';
 
-/** By key: why one value is for all domains. */
+/** By key: why one value holds for all domains. */
 const OF_THE_SERVER: Readonly<Record<string, string>> = {
   'overload-target-ms': ONE_QUEUE,
   'retry-after-max': ONE_QUEUE,
@@ -22,7 +22,7 @@ const OF_DOMAINS: Readonly<Record<string, string>> = {
   ping: 'contacts to be pinged are chosen by domain',
 };
 
-/** Behind the name of the key. Undefined: the key is none of these. @param path of the section that the key stands in */
+/** The text after the name of the key. Undefined: a domain may have the key. @param path of the key's section */
 export function whyNotOwn(path: readonly PropertyKey[], key: string): string | undefined {
   if (path.length !== 3 || path[0] !== 'domains' || path[2] !== 'policy') return undefined;
   return ofTheServer(key);

@@ -1,6 +1,6 @@
-// Durations and sizes as people write them: `90s`, `1h`, `64k`.
+// Durations and sizes in the notation of people: `90s`, `1h`, `64k`.
 
-/** In milliseconds. */
+/** Units in milliseconds. */
 const DURATIONS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,
@@ -10,7 +10,7 @@ const DURATIONS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** In bytes; as memory is counted, in powers of 1,024. */
+/** Units in bytes, in powers of 1,024. */
 const SIZES: Readonly<Record<string, number>> = Object.fromEntries(
   ['', 'k', 'm', 'g', 't'].flatMap((prefix, power) =>
     (prefix === '' ? ['b'] : [prefix, `${prefix}b`, `${prefix}ib`]).map((unit) => [unit, 1024 ** power]),
@@ -32,7 +32,7 @@ export const PATTERN_OF: Readonly<Record<Quantity, string>> = {
   bytes: String.raw`^[0-9]+(\.[0-9]+)? ?([kKmMgGtT]?([iI]?[bB])?)?$`,
 };
 
-/** How such a value may be written besides a bare number. */
+/** Notation of such a value beside a bare number. */
 export function exampleOf(kind: Quantity): string {
   return KINDS[kind].example;
 }

@@ -1,5 +1,5 @@
-// A configuration read anew while the server runs: what of it comes into force at once, what waits for a restart, and the
-// difference between two configurations by the names that the file has for it.
+// A configuration read again while the server runs: the part in force at once, and the part that waits for a restart. Also the
+// difference between two configurations, by the names of the file.
 
 import type { ShardSettings } from '../../shard/shard-settings.ts';
 import { withOwnAddresses } from '../process/own-names.ts';
@@ -13,21 +13,21 @@ import { type Rows, reloadable, type Section } from './rows/row.ts';
 export interface ReloadReport {
   /** Keys of the configuration file that changed and are in force now, e.g. `log-level`; and files of tokens, e.g. `admin-token`. */
   readonly applied: readonly string[];
-  /** Changed, and in force only after a restart. */
+  /** Keys that changed and are in force only after a restart. */
   readonly needRestart: readonly string[];
 }
 
-/** In force after a reload of `next`: its values that the rows allow to change at once, the rest as before. */
+/** The Config in force after a reload of `next`: its values that the rows allow to change at once, the other values as before. */
 export function afterReload(now: Config, next: Config): Config {
   return reloadable(CONFIG_ROWS).reduce((config, at) => withValue(config, at, valueAt(next, at)), now);
 }
 
-/** @param before in force until now @param now in force from now on @param next by the configuration */
+/** @param before in force until now @param now in force from now on @param next the configuration read */
 export function reloadReport(before: Config, now: Config, next: Config): ReloadReport {
   return { applied: differences(before, now), needRestart: differences(now, next) };
 }
 
-/** The rules that a configuration has for the shards. */
+/** A configuration's rules for the shards. */
 export function shardSettings({ policy, auth, abuse, listen }: Config): ShardSettings {
   const rules = { policy: auth.policy, generation: auth.nonceGeneration, realms: policy.domains };
   return {
@@ -43,7 +43,7 @@ function differences(one: Config, other: Config): string[] {
   return [...new Set([...seen, ...unseen(CONFIG_ROWS, one, other)])].sort();
 }
 
-/** Keys with another secret, which look the same when they are shown. */
+/** Keys with another secret: their shown values are equal. */
 function unseen(section: Section<Rows, unknown>, one: Config, other: Config, prefix = ''): string[] {
   return Object.entries(section.keys).flatMap(([key, node]) => {
     if (node.is === 'section') return unseen(node, one, other, `${prefix}${key}.`);

@@ -1,4 +1,4 @@
-// A key that the configuration does not have: where it belongs, or what it was meant to be.
+// A key that the configuration does not have: its right place, or the likely key.
 
 import * as z from 'zod';
 import type { Spell } from './config-problem.ts';
@@ -6,10 +6,10 @@ import { nearest } from './nearest.ts';
 
 type Shape = Readonly<Record<string, unknown>>;
 
-/** Edits that a key of another section may be away: fewer than in its own, or every word would look like some key. */
+/** Largest edit distance to a key of another section: less than within its own, or every word would resemble some key. */
 const ELSEWHERE_EDITS = 2;
 
-/** What a schema is below `optional`, defaults and what reads its texts. */
+/** A schema without `optional`, defaults and readers of its texts. */
 export function bareSchema(schema: unknown): unknown {
   if (schema instanceof z.ZodOptional) return bareSchema(schema.unwrap());
   if (schema instanceof z.ZodPipe) {
@@ -19,7 +19,7 @@ export function bareSchema(schema: unknown): unknown {
   return schema;
 }
 
-/** What a schema has at a key, or at any key of a record. */
+/** The schema at a key, or at any key of a record. */
 export function schemaBelow(schema: unknown, key: PropertyKey): unknown {
   const bare = bareSchema(schema);
   if (bare instanceof z.ZodObject)
@@ -29,7 +29,7 @@ export function schemaBelow(schema: unknown, key: PropertyKey): unknown {
   return undefined;
 }
 
-/** What to say behind "unknown key". @param path of the section that it stands in */
+/** Text after "unknown key". @param path of the key's section */
 export function suggestKey(schema: z.ZodType, path: readonly PropertyKey[], key: string, spell: Spell): string {
   const own = shapeOf(path.reduce<unknown>(schemaBelow, schema));
   const here = own && nearest(key, Object.keys(own));
@@ -49,7 +49,7 @@ function shapeOf(schema: unknown): Shape | undefined {
   return bare instanceof z.ZodObject ? bare.shape : undefined;
 }
 
-/** All sections by their path, without those whose names are anybody's. */
+/** All sections by their path, except those under names of the operator's choice. */
 function* sections(schema: unknown, path = ''): Generator<[path: string, shape: Shape]> {
   const shape = shapeOf(schema);
   if (shape === undefined) return;

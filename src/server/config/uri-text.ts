@@ -1,4 +1,4 @@
-// A URI as an operator writes it, in the configuration or as a static contact, that answers will show to phones.
+// A URI in an operator's notation, in the configuration or as a static contact, for answers to phones.
 
 import { E_OK } from '../../sip/parser/parse-error.ts';
 import { URI_INTS } from '../../sip/parser/span-table.ts';

@@ -1,4 +1,4 @@
-// Rules for one user: from values in the form of the file to the text that the user store keeps, and back.
+// Rules for one user: from values in the form of the file to the text in the user store, and back.
 
 import type { DomainPolicy } from '../../core/uas/policy.ts';
 import { spellAsFile } from './config-problem.ts';
@@ -12,7 +12,7 @@ import { suggestKey } from './unknown-key.ts';
 const RULES_BYTES_MAX = 4096;
 const schema = ofSection(userRows, true);
 
-/** The text to keep; '' where no rule is given. Throws a RangeError whose message names each problem, a line each. */
+/** The text to keep; '' without rules. Throws a RangeError whose message names each problem, a line each. */
 export function rulesText(values: unknown): string {
   const result = schema.safeParse(values);
   if (!result.success) {
@@ -40,7 +40,7 @@ function unknownKey(path: readonly PropertyKey[], key: string): string {
   return why ?? `unknown key${suggestKey(schema, path, key, spellAsFile)}`;
 }
 
-/** In the form of the file. */
+/** The rules in the form of the file. */
 export function shownRules(text: string): Record<string, unknown> {
   return text === '' ? {} : showRows(userRows, JSON.parse(text) as object, {});
 }

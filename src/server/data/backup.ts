@@ -1,5 +1,5 @@
-// A copy of a data directory that a running server keeps changing, and its restoration. Each shard's copy is what a crash at one
-// moment would have left (shard-files). Which words and exit codes, backup-command has.
+// A copy of a data directory that a running server keeps changing, and its restoration. Each shard's copy is the state that a
+// crash at one moment would have left (shard-files). backup-command has the texts and exit codes.
 
 import {
   chmodSync,
@@ -30,10 +30,10 @@ import { giveToOwner } from './owner.ts';
 import { closeFiles, type OpenFile, openShardFiles } from './shard-files.ts';
 
 const CHUNK_BYTES = 1 << 20;
-/** Files of the top that are of this run of the server, or nobody's. */
+/** Files of the top folder that belong to this run of the server, or are not needed. */
 const OF_THIS_RUN = /^(reserve|lock|clock(\.copy)?|.*\.lock|.*\.url|.*\.new|.*\.damaged|admin-url|admin-token)$/;
 
-/** What keeps a backup or a restore from being made; the message names the remedy. */
+/** Error of a backup or a restore; the message names the remedy. */
 class BackupError extends Error {
   override readonly name = 'BackupError';
 }
@@ -50,7 +50,7 @@ export interface RestoreReport {
   readonly damaged: number;
 }
 
-/** Copies `data` into the new directory `to`. Throws a BackupError, and then leaves `to` without what a restore asks for. */
+/** Copies `data` into the new directory `to`. Throws a BackupError, and then `to` lacks the files that a restore requires. */
 export async function backUp(data: string, to: string, progress: Progress): Promise<BackupReport> {
   const from = resolve(data);
   const target = resolve(to);
@@ -90,7 +90,7 @@ export async function backUp(data: string, to: string, progress: Progress): Prom
   return { shards: bindings.shards, bytes };
 }
 
-/** Puts a backup into the new directory `data`, and reads every shard of it. Throws a BackupError or the store's own. */
+/** Copies a backup into the new directory `data`, and reads every shard of it. Throws a BackupError or the store's own error. */
 export function restore(backup: string, data: string): RestoreReport {
   const from = resolve(backup);
   const target = resolve(data);
@@ -153,7 +153,7 @@ function copyOut({ fd, length }: OpenFile, to: string, copied: (bytes: number) =
   }
 }
 
-/** Tokens, static bindings, flow numbers. */
+/** Copies tokens, static bindings, flow numbers. */
 function copyTop(from: string, to: string): number {
   let bytes = 0;
   for (const entry of readdirSync(from, { withFileTypes: true })) {
@@ -178,6 +178,6 @@ async function copyUsers(from: string, to: string): Promise<number> {
     return statSync(file).size;
   } finally {
     await users.close();
-    giveToOwner(userDirectory(from)); // the file of locks, where nobody has opened it before
+    giveToOwner(userDirectory(from)); // the file of locks, where no process has opened it before
   }
 }

@@ -1,5 +1,5 @@
-// Where in a data directory the shards' stores lie: at its top, or after a move in a folder of their own, so that moving is
-// whole or not at all. Which folder counts, directory-meta's file says; what lies in a store, location/.
+// The folders of the shards' stores in a data directory: its top, or after a move a folder of their own, so that a move is complete or
+// has no effect. directory-meta's file names the valid folder; location/ has the content of a store.
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,24 +7,24 @@ import { replaceFile } from '../../location/files/small-file.ts';
 import { syncPath } from '../../location/files/sync-path.ts';
 import { keepDamaged } from './damaged.ts';
 
-/** A folder's name in the data directory's file; undefined: the top. */
+/** A folder's name as in the data directory's file; undefined: the top. */
 export type FolderName = string | undefined;
 
 export const FOLDER_NAME = /^bindings-[1-9]\d*$/;
-/** Stands for the top where a name is needed. */
+/** Replaces the top's name where one is needed. */
 export const TOP = '.';
 const SHARD_NAME = /^shard-\d+$/;
-/** A store that nobody needs gets such a name before it is removed, so that no start takes what is left of it for a store. */
+/** A store that is not needed gets this suffix before its removal, so that no start takes the rest of it for a store. */
 const LEFTOVER = '.leftover';
 const LEFTOVER_NAME = /^(shard-\d+|bindings-\d+)\.leftover$/;
-/** Lies in a folder that a move is still filling. */
+/** File in a folder that a move is still filling. */
 const UNFINISHED = 'unfinished';
 
 export function folderPath(directory: string, name: FolderName): string {
   return name === undefined ? directory : join(directory, name);
 }
 
-/** A name that has not been used since `current` was. */
+/** The name after `current`; no folder has had it since `current` exists. */
 export function nextFolder(current: FolderName): string {
   return `bindings-${current === undefined ? 1 : Number(current.slice('bindings-'.length)) + 1}`;
 }
@@ -34,23 +34,23 @@ export function shardDirectories(path: string, shards: number): string[] {
   return Array.from({ length: shards }, (_, shard) => join(path, `shard-${shard}`));
 }
 
-/** Whether anything that looks like a shard's store lies at the top: then the directory is not a new one. */
+/** Whether the top has any file named like a shard's store: then the directory is not a new one. */
 export function hasStores(directory: string): boolean {
   return readdirSync(directory).some((name) => SHARD_NAME.test(name) || FOLDER_NAME.test(name));
 }
 
-/** Makes the folder that a move fills; until `finish` a start removes it. */
+/** Makes the folder for a move; until `finish` a start removes it. */
 export function begin(path: string): void {
   mkdirSync(path, { mode: 0o700 });
   replaceFile(join(path, UNFINISHED), '');
 }
 
-/** The folder is one that counts, as the data directory's file says. */
+/** The folder is valid by the data directory's file. */
 export function finish(path: string): void {
   rmSync(join(path, UNFINISHED), { force: true });
 }
 
-/** Removes what moves have left behind: a folder that none has finished, and `left`, where the stores of before the last move were. */
+/** Removes leftovers of moves: a folder that no move has finished, and `left`, the folder of the stores before the last move. */
 export function removeLeftovers(directory: string, current: FolderName, left: string | undefined): void {
   for (const name of readdirSync(directory)) {
     const unfinished = FOLDER_NAME.test(name) && name !== current && isUnfinished(join(directory, name));
@@ -88,7 +88,7 @@ function isBeyond(shardName: string, shards: number): boolean {
   return Number(shardName.slice('shard-'.length)) >= shards;
 }
 
-/** Everything below and `path` itself is on disk when this returns. */
+/** Syncs `path` and everything below it to disk. */
 export function syncTree(path: string): void {
   if (process.platform === 'win32' || !existsSync(path)) return;
   for (const entry of readdirSync(path, { withFileTypes: true })) {

@@ -1,5 +1,5 @@
-// Where the log of a copy ends. Of what a shard writes while its files are copied, later frames may be in the copy and earlier ones not:
-// a generation behind the others tells the next life which frame was the last at the moment of the copy.
+// The end of a copy's log. While files are copied, a shard writes: later frames may be in the copy and earlier ones missing. So a
+// further generation tells the next life the last frame at the moment of the copy.
 
 import { GenerationFile } from '../../location/log/generation-file.ts';
 import {
@@ -11,12 +11,12 @@ import {
 } from '../../location/log/log-folder.ts';
 
 export class CopyEnd {
-  /** Below the shard's directory. */
+  /** Name below the shard's directory. */
   readonly name: string;
   readonly length = EMPTY_GENERATION_BYTES;
   private readonly head: GenerationHead;
   private readonly newest: GenerationFile;
-  /** At the moment of the copy. */
+  /** Last address at the moment of the copy. */
   private readonly lastAddress: number | undefined;
 
   private constructor(head: GenerationHead, newest: GenerationFile) {
@@ -26,13 +26,13 @@ export class CopyEnd {
     this.lastAddress = newest.lastAddress();
   }
 
-  /** @param path of the newest generation; undefined where it does not say which log it is of */
+  /** @param path of the newest generation; undefined where its head does not name its log */
   static of(path: string): CopyEnd | undefined {
     const head = readHead(path);
     return head && new CopyEnd(head, new GenerationFile(path));
   }
 
-  /** To be asked for when all other files are copied: where nothing was written meanwhile, all that they hold counts. */
+  /** Content of that generation. Called when all other files are copied: if the shard wrote nothing meanwhile, all their frames count. */
   bytes(): Buffer {
     const { head, lastAddress, newest } = this;
     const isWritten = lastAddress !== undefined && newest.lastAddress() !== lastAddress;

@@ -1,5 +1,5 @@
-// What was set aside because it is damaged: below each shard, and, once its shard is no more, at the top of the data directory. It is
-// kept until somebody removes it: moves, backups and restores take it along.
+// Damaged files that were set aside: below each shard, and, once their shard is removed, at the top of the data directory. They are
+// kept until an operator removes them: moves, backups and restores take them along.
 
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -12,13 +12,13 @@ export interface SetAside {
   readonly files: number;
 }
 
-/** Folders of a data directory that hold something. @param stores directories of its shards */
+/** Folders of a data directory with files set aside. @param stores directories of its shards */
 export function setAside(data: string, stores: readonly string[]): SetAside[] {
   const folders = [data, ...stores].map(damagedFolder);
   return folders.map((folder) => ({ folder, files: filesIn(folder) })).filter(({ files }) => files > 0);
 }
 
-/** Before a store, or a folder of stores, is removed: what it has set aside is moved to the top. */
+/** Moves the files set aside in a store, or a folder of stores, to the top before its removal. */
 export function keepDamaged(data: string, removed: string): void {
   const stores = SHARD.test(basename(removed)) ? [removed] : shardsIn(removed);
   for (const store of stores) {
@@ -35,7 +35,7 @@ export function keepDamaged(data: string, removed: string): void {
   }
 }
 
-/** For a backup. */
+/** Copies them for a backup. */
 export function copyDamaged(data: string, stores: readonly string[], to: string): void {
   for (const { folder } of setAside(data, stores)) {
     const target = join(to, folder.slice(data.length + 1));

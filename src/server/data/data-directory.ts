@@ -1,5 +1,5 @@
-// The data directory: its lock, its format, its secret, and in which folder how many shards keep their bindings.
-// Moving bindings to other shards is move.ts's; what is in a shard's store, location/'s.
+// The data directory: its lock, its format, its secret, its number of shards, and the folder of their stores. move.ts moves bindings to other
+// shards; location/ has the content of a shard's store.
 
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
@@ -36,41 +36,41 @@ export interface Bindings {
   readonly format: number;
 }
 
-/** Bindings have to go to other stores before anyone may use them. */
+/** Bindings that must be moved to other stores before any use. */
 export interface PendingMove {
   readonly from: Bindings;
   readonly to: Bindings;
-  /** From now on the new stores count; the old ones go. The new ones must have been closed. */
+  /** From now on the new stores count, and the old ones are removed. The new ones must have been closed. */
   complete(): void;
-  /** The new stores go. */
+  /** Removes the new stores. */
   abandon(): void;
 }
 
 export interface DataDirectory {
   readonly path: string;
-  /** Where the bindings are, or will be after `move`. */
+  /** The stores now, or after `move`. */
   readonly bindings: Bindings;
   readonly move: PendingMove | undefined;
-  /** 32 bytes: keys of the hashes. */
+  /** Keys of the hashes, 32 bytes. */
   readonly secret: Uint8Array;
-  /** Why the copy of its description was read, where the file itself could not be. */
+  /** Why the copy of its description was read: the file itself could not be. */
   readonly problem: string | undefined;
-  /** The process before, where it did not close the directory: it was killed, or the power went. */
+  /** The process before, if it did not close the directory: it was killed, or the power failed. */
   readonly brokenOff: number | undefined;
-  /** Another directory has its path, or none: known once it is watched. */
+  /** Whether another directory has its path, or none: known once it is watched. */
   readonly isGone: boolean;
-  /** Sees from now on whether it keeps its place, and tells the log. */
+  /** From now on checks that it keeps its place, and logs it otherwise. */
   watch(log: Log): void;
-  /** Lets the next process in; the end of this process does the same. */
+  /** Releases the directory for the next process; so does the end of this process. */
   close(): void;
 }
 
 export interface DataDirectoryOptions {
   /** Number of shards wanted. */
   readonly shards: number;
-  /** `shards` is a wish for a new directory: an existing one keeps its own number. */
+  /** `shards` is for a new directory only: an existing one keeps its own number. */
   readonly anyShards?: boolean;
-  /** Of a new directory: 32 bytes; by default random ones. */
+  /** Secret of a new directory: 32 bytes; by default random ones. */
   readonly secret?: Uint8Array;
 }
 
@@ -85,7 +85,7 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
   makeRoom(directory);
   const { lock, before } = lockDirectory(directory);
   try {
-    removeUrl(directory); // of an earlier life
+    removeUrl(directory); // it belongs to an earlier life
     const found = readMeta(directory) ?? { content: createMeta(directory, options), sealed: true };
     const { content, problem } = found;
     clearLeftovers(directory, content);
@@ -124,12 +124,12 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
   }
 }
 
-/** Of an older format that is read where it lies. */
+/** Whether the format is an older one that is read in place. */
 function isReadInPlace({ format }: Meta): boolean {
   return format >= OLDEST_IN_PLACE && format < DATA_FORMAT;
 }
 
-/** A start that was killed may have left names that are nowhere but in memory. */
+/** Syncs the names found: a killed start may have left names that are in memory only. */
 function syncFound(directory: string): void {
   syncPath(directory);
   try {
@@ -139,7 +139,7 @@ function syncFound(directory: string): void {
   }
 }
 
-/** Where the bindings of a directory are, without opening it; undefined where it is none. Throws a DataDirectoryError. */
+/** The stores of a directory, without opening it; undefined where it is no data directory. Throws a DataDirectoryError. */
 export function bindingsIn(directory: string): Bindings | undefined {
   const found = readMeta(directory);
   return found && bindingsOf(directory, found.content);
@@ -149,7 +149,7 @@ function bindingsOf(directory: string, { bindings, shards, format }: Meta): Bind
   return { path: folderPath(directory, bindings), shards, format };
 }
 
-/** What has to happen before the directory has `shards` shards in today's format; undefined: it has. */
+/** The move that the directory needs for `shards` shards in today's format; undefined: none. */
 function pendingMove(directory: string, meta: Meta, shards: number): PendingMove | undefined {
   if (meta.shards === shards && meta.format === DATA_FORMAT) return undefined;
   const { left: _, ...kept } = meta;
@@ -178,7 +178,7 @@ function pendingMove(directory: string, meta: Meta, shards: number): PendingMove
   };
 }
 
-/** What moves have left behind, finished or broken off, and nothing else. */
+/** Removes only leftovers of moves, finished or interrupted ones. */
 function clearLeftovers(directory: string, { bindings, left }: Meta): void {
   try {
     if (bindings !== undefined) finish(folderPath(directory, bindings));
@@ -188,7 +188,7 @@ function clearLeftovers(directory: string, { bindings, left }: Meta): void {
   }
 }
 
-/** A description that does not fit the stores starts nothing and removes nothing: it is older than they are, or of another directory. */
+/** A description that does not fit the stores starts nothing and removes nothing: it is older than the stores, or of another directory. */
 function demandStores(directory: string, { bindings, shards }: Meta): void {
   const strange = strangeStores(directory, bindings, shards);
   if (strange.length === 0) return;
@@ -211,11 +211,13 @@ function settle(directory: string, found: Parameters<ReturnType<typeof metaFile>
 
 interface Lock {
   readonly fd: number;
-  /** Of the directory itself, which is locked, too: a lock file is soon removed by hand. Undefined where a directory cannot be opened. */
+  /**
+   * Descriptor of the directory itself, which is locked, too: a lock file is easily removed by hand. Undefined where a directory cannot be opened.
+   */
   readonly place: number | undefined;
 }
 
-/** An orderly end leaves the lock empty: `before` is the process that did not come to one. */
+/** An orderly end leaves the lock empty: `before` is a process that ended otherwise. */
 function lockDirectory(directory: string): { lock: Lock; before: number | undefined } {
   const file = join(directory, LOCK_FILE);
   let fd: number;
@@ -254,14 +256,17 @@ function openPlace(directory: string): number | undefined {
   }
 }
 
-/** With its parents. One by one: where the kernel says of a parent that it is there and of its child that it is not (/proc), Node's own way never ends. */
+/**
+ * Makes the directory with its parents, one by one. Node's recursive mkdir never returns where the kernel reports a parent as existing and its
+ * child as missing (/proc).
+ */
 function makeDirectory(path: string): void {
   if (existsSync(path)) return;
   makeDirectory(dirname(path));
   mkdirSync(path, { mode: 0o700 });
 }
 
-/** True: locked for as long as `fd` is open, whatever ends the process. Undefined: this machine has no such lock. */
+/** True: locked for as long as `fd` is open, even if the process is killed. Undefined: this machine has no such lock. */
 function flock(fd: number): boolean | undefined {
   try {
     const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');

@@ -1,4 +1,4 @@
-// Why a data directory cannot be used, in words that say what to do about it.
+// Errors of data directories, with messages that name the remedy.
 
 export type DataDirectoryProblem = 'locked' | 'newer' | 'damaged' | 'mismatch' | 'unwritable' | 'move';
 
@@ -13,7 +13,7 @@ export class DataDirectoryError extends Error {
   }
 }
 
-/** What to say where a file of the data directory cannot be written. */
+/** The error for a file of the data directory that cannot be written. */
 export function unwritable(directory: string, error: unknown): DataDirectoryError {
   const reason = error instanceof Error ? error.message : String(error);
   return new DataDirectoryError(

@@ -1,5 +1,5 @@
-// The description of a data directory, aorta.json: format, shards, secret, and where the stores are. Reading and writing it; what
-// follows for the stores is data-directory's and binding-folders'.
+// The description of a data directory, aorta.json: format, shards, secret, and the folder of the stores. It is read and written here;
+// data-directory and binding-folders draw the consequences for the stores.
 
 import { existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,16 +10,16 @@ import { FOLDER_NAME, hasStores, TOP } from './binding-folders.ts';
 import { DataDirectoryError, unwritable } from './directory-error.ts';
 
 /**
- * Of the shards' stores. 1: one LMDB record per AOR; 2: a log in files; 3: a log in LMDB; 4: the same, whose frames are sealed by their
- * entries' checksums, with frames of before among them; 5: the same, with records of version 3 among those of before. A directory of
- * format 1 or 2 is moved at the start.
+ * Format of the shards' stores. 1: one LMDB record per AOR; 2: a log in files; 3: a log in LMDB; 4: the same, whose frames are sealed by
+ * their entries' checksums, with older frames among them. From 5 on it rises with the version of records, which older ones may be among. A
+ * directory of format 1 or 2 is moved at the start.
  */
 export const DATA_FORMAT = 5;
 /** From this one on a directory becomes today's where it lies: an older version must not open it any more, as it would find no new frame. */
 export const OLDEST_IN_PLACE = 3;
 
 export const META_FILE = 'aorta.json';
-/** Lies in a directory that a restore is still filling. */
+/** File in a directory that a restore is still filling. */
 const RESTORING = 'restore-unfinished';
 
 const Folder = z.string().regex(FOLDER_NAME);
@@ -30,12 +30,12 @@ const Meta = z.strictObject({
   created: z.string(),
   /** Folder of the shards' stores, where it is not the directory itself. */
   bindings: Folder.optional(),
-  /** Where they were before the last move: leftovers there are removed. */
+  /** Folder of the stores before the last move: leftovers there are removed. */
   left: Folder.or(z.literal(TOP)).optional(),
 });
 export type Meta = z.infer<typeof Meta>;
 
-/** A newer version's, which the copy must not stand in for. */
+/** A newer version's description, which the copy must not replace. */
 interface Newer {
   readonly newer: number;
 }
@@ -44,18 +44,18 @@ export function metaFile(directory: string): SmallFile<Meta | Newer> {
   return new SmallFile(join(directory, META_FILE), { check });
 }
 
-/** From here on until `finishRestore` nobody opens the directory, whatever ends the restore: half of the bindings look like all. */
+/** From here on until `finishRestore` no process opens the directory, even if the restore is killed: half of the bindings look like all. */
 export function beginRestore(directory: string): void {
   replaceFile(join(directory, RESTORING), '');
 }
 
-/** The directory is whole and on disk. */
+/** The directory is complete and on disk. */
 export function finishRestore(directory: string): void {
   rmSync(join(directory, RESTORING));
   nodeFiles.syncDirectory(directory);
 }
 
-/** Undefined: this is no data directory yet. Throws a DataDirectoryError. */
+/** The description; undefined: this is no data directory yet. Throws a DataDirectoryError. */
 export function readMeta(directory: string): SmallFileContent<Meta> | undefined {
   if (existsSync(join(directory, RESTORING)))
     throw new DataDirectoryError(
@@ -77,7 +77,7 @@ export function readMeta(directory: string): SmallFileContent<Meta> | undefined 
   );
 }
 
-/** On disk when this returns. Throws a DataDirectoryError. */
+/** Writes and syncs the description. Throws a DataDirectoryError. */
 export function writeMeta(directory: string, meta: Meta): void {
   try {
     metaFile(directory).write(meta);

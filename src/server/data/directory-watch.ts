@@ -1,5 +1,5 @@
-// Sees whether the data directory keeps its place. Files that have lost their names, or their mount, take what is written to them and
-// give nothing back to the next start.
+// Watches whether the data directory keeps its place. Files that have lost their names, or their mount, accept writes that the next
+// start cannot read.
 
 import { statSync } from 'node:fs';
 import { every } from '../../transport/every.ts';
@@ -8,14 +8,14 @@ import type { Log } from '../process/log.ts';
 const LOOK_MS = 2000;
 
 export class DirectoryWatch {
-  /** Another directory has the path, or none. */
+  /** Whether another directory has the path, or none. */
   isGone = false;
   private readonly path: string;
   private readonly log: Log;
   private readonly place: string | undefined;
   private readonly timer: NodeJS.Timeout;
 
-  /** @param path absolute, of the directory that is in use */
+  /** @param path absolute path of the directory in use */
   constructor(path: string, log: Log) {
     this.path = path;
     this.log = log;
@@ -47,7 +47,7 @@ export class DirectoryWatch {
   }
 }
 
-/** Undefined where there is nothing of this name. Throws what else the system says. */
+/** Undefined where nothing has this name. Throws all other errors of the system. */
 function placeOf(path: string): string | undefined {
   const stats = statSync(path, { throwIfNoEntry: false });
   return stats && `${stats.dev}:${stats.ino}`;

@@ -1,5 +1,5 @@
-// Numbers for connections that no earlier life of the data directory has given out: a file keeps how far they are reserved,
-// so that a binding that names a connection of before a restart never means one of after it.
+// Numbers for connections that no earlier life of the data directory has given out. A file keeps the end of the reserved
+// ones, so that a binding over a connection from before a restart never refers to one after it.
 
 import { randomInt } from 'node:crypto';
 import type { FileCalls } from '../../location/files/file-calls.ts';
@@ -7,9 +7,9 @@ import type { FlowNumbers } from '../../transport/flow/flow-tokens.ts';
 import type { Log } from '../process/log.ts';
 import { NumberFile } from './number-file.ts';
 
-/** Reserved at a time; a start gives up what the life before it had left. */
+/** Numbers reserved at a time; a start drops the rest of the life before. */
 const RESERVED = 1 << 20;
-/** How many times as many lie ready: a disk that fails for a while keeps no connection out. */
+/** How many times as many are ready: a disk that fails for a while refuses no connection. */
 const AHEAD = 2;
 const NUMBERS = 2 ** 32;
 

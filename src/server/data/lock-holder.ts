@@ -12,7 +12,7 @@ export function namedHolder(file: string): number | undefined {
   return pid > 0 ? pid : undefined;
 }
 
-/** The process that holds a directory now, as far as its lock file tells. */
+/** The process that holds a directory now, by its lock file. */
 export function lockHolder(directory: string): number | undefined {
   try {
     const pid = namedHolder(join(directory, LOCK_FILE));

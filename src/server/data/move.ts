@@ -1,5 +1,6 @@
-// Moving the bindings of a data directory: into another number of shards, or out of an older format. Until it is complete the
-// old stores count; a process that dies meanwhile leaves them as they were, and the next start begins anew.
+// Moves the bindings of a data directory: into another number of shards, or out of an older format. Until the move is
+// complete the old stores count; a process that dies meanwhile leaves them as they were, and the next start begins the move
+// again.
 
 import type { RecordSourceOptions } from '../../threads/move/move-task.ts';
 import { moveStores } from '../../threads/move/mover.ts';
@@ -10,10 +11,10 @@ import type { Bindings, PendingMove } from './data-directory.ts';
 import { DataDirectoryError } from './directory-error.ts';
 import { DATA_FORMAT } from './directory-meta.ts';
 
-/** By format of the data directory, from 1 on. */
+/** Kinds by format of the data directory, from 1 on. */
 const KINDS: readonly RecordSourceOptions['kind'][] = ['lmdb', 'files', 'log'];
 
-/** @throws DataDirectoryError naming both sides, when it does not come to its end */
+/** @throws DataDirectoryError naming both sides, when it fails */
 export async function moveBindings(move: PendingMove, secret: Uint8Array, log: Log, progress: Progress): Promise<void> {
   const { from, to } = move;
   const what = from.shards === to.shards ? 'moving bindings to the new format' : `moving bindings to ${count(to)}`;

@@ -1,5 +1,5 @@
-// A file of the data directory that keeps how far numbers are reserved which must never come twice. Who numbers what with them, and how
-// many at a time, is their owners' business.
+// A file of the data directory that keeps the end of the reserved numbers, which must never be given twice. Its owners decide about
+// their use, and how many are reserved at a time.
 
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -14,14 +14,14 @@ type Content = z.infer<typeof Content>;
 
 export interface NumberFileOptions {
   readonly name: string;
-  /** Reserved at a time. */
+  /** Numbers reserved at a time. */
   readonly step: number;
   readonly log: Log;
   readonly calls?: FileCalls | undefined;
 }
 
 export class NumberFile {
-  /** All below are used up; undefined where none ever was. */
+  /** All numbers below it are used up; undefined where none was ever reserved. */
   readonly reserved: number | undefined;
   readonly path: string;
   private readonly file: SmallFile<Content>;
@@ -30,7 +30,7 @@ export class NumberFile {
   constructor(directory: string, { name, step, log, calls }: NumberFileOptions) {
     this.path = join(directory, name);
     this.file = new SmallFile(this.path, {
-      // Versions before the checksum kept a bare number.
+      // Versions before the checksum wrote a bare number.
       unsealed: (content) => (typeof content === 'number' ? { reserved: content } : content),
       check: (content) => Content.parse(content),
       ...(calls && { calls }),
@@ -44,12 +44,12 @@ export class NumberFile {
     this.reserved = found && found.content.reserved + (found.problem === undefined ? 0 : step);
   }
 
-  /** On disk when this returns. Throws the system's error. */
+  /** Writes and syncs the number. Throws the system's error. */
   write(reserved: number): void {
     this.file.write({ reserved });
   }
 
-  /** For a start. Throws a DataDirectoryError. */
+  /** Writes the first number at a start. Throws a DataDirectoryError. */
   writeFirst(directory: string, reserved: number): void {
     this.orUnwritable(directory, () => this.write(reserved));
   }

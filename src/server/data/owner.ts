@@ -1,15 +1,15 @@
-// Whose the files of a data directory are. A command that root runs beside a service must not leave files behind that the
-// service cannot open.
+// Ownership of a data directory's files. A command that root runs beside a service must not leave files that the service cannot
+// open.
 
 import { accessSync, constants, existsSync, lchownSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Of a data directory's tree: shards' stores lie three deep. */
+/** Depth of a data directory's tree: shards' stores are three levels deep. */
 const DEPTH_MAX = 4;
 
 /**
- * Gives up root for the user that the data directory belongs to, for the rest of the process. Others stay who they are. What only
+ * Gives up root for the owner of the data directory, for the rest of the process. Other users stay who they are. Files that only
  * root can read must be open by now.
  * @throws Error where that user cannot read this program
  */
@@ -30,7 +30,7 @@ export function actAsOwner(data: string): void {
   }
 }
 
-/** Those that the user is in: a key may be readable by a group. A user that no file of the system names has one. */
+/** Sets the groups of the user: a key may be readable by a group. A user unknown to the system's files has one group. */
 function setGroups(uid: number, gid: number): void {
   try {
     // Node has it, its types do not.
@@ -40,20 +40,20 @@ function setGroups(uid: number, gid: number): void {
   }
 }
 
-/** What root made in a directory of somebody else becomes theirs. */
+/** Gives files that root made in another user's directory to that user. */
 export function giveToOwner(directory: string): void {
   const owner = ownerBesideRoot(directory);
   if (owner === undefined) return;
   for (const file of filesBelow(directory)) if (lstatSync(file).uid === 0) lchownSync(file, owner.uid, owner.gid);
 }
 
-/** What to say of a directory that root made and that a service may have to open; '' where there is nothing to say. */
+/** A hint about a directory that root made and that a service may have to open; '' where none is needed. */
 export function chownHint(data: string): string {
   if (process.getuid?.() !== 0 || !existsSync(data) || statSync(data).uid !== 0) return '';
   return `${data} belongs to root: before a server of another user starts, chown -R USER ${data}`;
 }
 
-/** A file that this process cannot open, in words that say what to do; undefined: there is none. */
+/** A file that this process cannot open, with the remedy; undefined: there is none. */
 export function foreignFile(directory: string): string | undefined {
   const me = process.getuid?.();
   if (me === undefined || me === 0 || !existsSync(directory)) return undefined;
@@ -70,7 +70,7 @@ export function foreignFile(directory: string): string | undefined {
   return undefined;
 }
 
-/** Undefined where this is not root, or the directory is root's own or not there. */
+/** The owner; undefined where this process is not root's, or the directory is root's own or missing. */
 function ownerBesideRoot(directory: string): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0 || !existsSync(directory)) return undefined;
   const { uid, gid } = statSync(resolve(directory));
@@ -83,7 +83,7 @@ function* filesBelow(directory: string, depth = 0): Generator<string> {
   try {
     entries = entriesOf(directory);
   } catch {
-    return; // said of the directory itself
+    return; // the message about the directory itself covers it
   }
   for (const entry of entries) {
     const path = join(directory, entry.name);

@@ -1,5 +1,5 @@
-// A file that a start on a full disk gives up: the small files of a start need some room, and a registrar that starts serves lookups and
-// answers 503, which is more than none.
+// A file that a start on a full disk removes: the small files of a start need some space. A registrar that has started serves lookups
+// and answers 503, which is better than none.
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,21 +7,21 @@ import { diskSpace } from '../../location/files/disk-space.ts';
 
 const RESERVE_FILE = 'reserve';
 const RESERVE_BYTES = 1 << 20;
-/** With less there is no room for a reserve. */
+/** Free bytes below which no reserve is made. */
 const ROOM = 16 << 20;
 
-/** Removes the reserve where a start would find no room. Where that fails, what the start writes first says why. */
+/** Removes the reserve where a start would find no space. If that fails, the first write of the start reports the reason. */
 export function makeRoom(directory: string): void {
   const file = join(directory, RESERVE_FILE);
   if (!existsSync(file) || freeBytes(directory) >= RESERVE_BYTES) return;
   try {
     rmSync(file);
   } catch {
-    // read-only, for one
+    // a read-only disk, for example
   }
 }
 
-/** Makes the reserve, where there is room and none is there yet. Where that fails, there is none. */
+/** Makes the reserve, where there is space and none exists. If that fails, there is none. */
 export function keepReserve(directory: string): void {
   const file = join(directory, RESERVE_FILE);
   if (existsSync(file) || freeBytes(directory) < ROOM) return;
@@ -32,7 +32,7 @@ export function keepReserve(directory: string): void {
   }
 }
 
-/** Of the disk that has the directory; 0 where that is not known. */
+/** Free bytes on the directory's disk; 0 where that is not known. */
 function freeBytes(directory: string): number {
   try {
     return diskSpace(directory).free;

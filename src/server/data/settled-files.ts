@@ -1,5 +1,5 @@
-// The small files of a data directory at a start: whether each is what was written last, whether the last process stopped in order,
-// and a line in the log where that is not so.
+// The small files of a data directory at a start: whether each has its last content, and whether the last process stopped in order. The log
+// gets a line otherwise.
 
 import { logFiles } from '../../location/log/log-folder.ts';
 import { settleStatic } from '../../shard/statics/static-file.ts';
@@ -9,12 +9,12 @@ import { shardDirectories } from './binding-folders.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { OLDEST_IN_PLACE } from './directory-meta.ts';
 
-/** @param problem names the file, and why it could not be read */
+/** @param problem names the file, and the reason why it could not be read */
 export function logCopyUsed(log: Log, problem: string): void {
   log('error', 'a damaged file was set aside, its copy is used', { problem });
 }
 
-/** The description was settled when the directory was opened, and tells of it here; static bindings are. */
+/** Settles static bindings, and reports on the description, which was settled when the directory was opened. */
 export function settleFiles(directory: DataDirectory, log: Log): void {
   const { path, problem, brokenOff } = directory;
   if (brokenOff !== undefined) log('warn', 'the last process did not stop in order', { process: brokenOff });
@@ -29,7 +29,10 @@ export function settleFiles(directory: DataDirectory, log: Log): void {
   }
 }
 
-/** A directory that has been served had a store for each shard. Stores of older formats look different: their move names what it misses. */
+/**
+ * Stores that are missing: a directory that was served had one for each shard. Stores of older formats look different; their move names
+ * missing ones.
+ */
 function missingStores({ path, bindings, move }: DataDirectory): string[] {
   const had = move?.from ?? bindings;
   if (had.format < OLDEST_IN_PLACE || readServed(path) === undefined) return [];

@@ -1,16 +1,16 @@
-// The files of a shard's store as of one moment, while the shard goes on writing: what a crash then would have left. A checkpoint and the
-// log since, all of it opened before anything is copied, so that nothing removed meanwhile is missed.
+// The files of a shard's store as of one moment, while the shard continues to write: the state that a crash then would have left. The
+// checkpoint and the log after it are all opened before any copying, so that no removal can take a file away.
 
 import { closeSync, existsSync, fstatSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isGeneration, logFiles } from '../../location/log/log-folder.ts';
 import { CopyEnd } from './copy-end.ts';
 
-/** A checkpoint or a dropped generation in between: the next look is at a quieter moment. */
+/** Attempts: a checkpoint or a dropped generation may interfere, and a later moment may be quieter. */
 const TRIES = 100;
 
 export interface OpenFile {
-  /** Below the shard's directory. */
+  /** Name below the shard's directory. */
   readonly name: string;
   readonly fd: number;
   readonly length: number;
@@ -18,11 +18,11 @@ export interface OpenFile {
 
 export interface ShardFiles {
   readonly files: readonly OpenFile[];
-  /** Belongs behind them; undefined where there is no log. */
+  /** The generation after them; undefined where there is no log. */
   readonly end: CopyEnd | undefined;
 }
 
-/** To be closed by whoever asks; undefined where the directory changes too fast. */
+/** The caller closes them; undefined where the directory changes too fast. */
 export function openShardFiles(directory: string): ShardFiles | undefined {
   for (let tries = 0; tries < TRIES; tries++) {
     let files: OpenFile[] = [];
@@ -31,7 +31,7 @@ export function openShardFiles(directory: string): ShardFiles | undefined {
       for (const name of filesOf(directory)) files.push({ name, fd: openSync(join(directory, name), 'r'), length: 0 });
       const newest = files.findLast(({ name }) => isGeneration(name));
       end = newest && CopyEnd.of(join(directory, newest.name));
-      // Behind the end, so that its frame lies within.
+      // Lengths after `end`, so that its frame lies within.
       files = files.map((file) => ({ ...file, length: fstatSync(file.fd).size }));
     } catch (error) {
       closeFiles({ files, end });
@@ -39,7 +39,7 @@ export function openShardFiles(directory: string): ShardFiles | undefined {
       throw error;
     }
     const now = filesOf(directory);
-    // What came behind the newest generation is later than this moment.
+    // Files after the newest generation are later than this moment.
     if (files.every(({ name, fd }) => now.includes(name) && isStill(join(directory, name), fd))) return { files, end };
     closeFiles({ files, end });
   }

@@ -1,5 +1,5 @@
-// Static bindings and aliases as people and programs change them: what may be written, and the changes themselves. The file is
-// shard/statics/static-file's, what lookups make of it shard/statics/static-table's.
+// Changes of static bindings and aliases by people and programs, and their checks. shard/statics/static-file has the file,
+// shard/statics/static-table its use in lookups.
 
 import { createAorReader } from '../../core/lookup/aor-key.ts';
 import type { StaticContact, StaticContent } from '../../shard/statics/static-file.ts';
@@ -8,16 +8,16 @@ import { isUriText } from '../config/uri-text.ts';
 
 const CONTACTS_MAX = 10;
 const URI_BYTES_MAX = 2048;
-/** In brackets, with parameters behind them perhaps. */
+/** A URI in brackets, perhaps followed by parameters. */
 const HOP = /^<[^<>]+>(?:;[\w.!%*+`'~-]+(?:=[\w.!%*+`'~-]+)?)*$/;
 const ALIASES_DEEP_MAX = 8;
 
-/** A change that makes no sense; the message has the reason. */
+/** An invalid change; the message has the reason. */
 export class StaticError extends Error {
   override readonly name = 'StaticError';
 }
 
-/** What `changeStatic` of a registrar takes. */
+/** Argument of a registrar's `changeStatic`. */
 export type StaticChange = (content: StaticContent) => StaticContent;
 
 const readAor = createAorReader(new Uint8Array(32));
@@ -54,7 +54,7 @@ export function removeBinding(aorText: string, uri?: string): StaticChange {
   };
 }
 
-/** Requests for `alias` go to the contacts of `aor`. Throws a StaticError. */
+/** Sends requests for `alias` to the contacts of `aor`. Throws a StaticError. */
 export function addAlias(aliasText: string, aorText: string): StaticChange {
   const alias = canonical(aliasText);
   const aor = canonical(aorText);
@@ -75,7 +75,7 @@ export function removeAlias(aliasText: string): StaticChange {
   };
 }
 
-/** Throws a StaticError where the aliases go round or on for too long. */
+/** Throws a StaticError where aliases form a circle or too long a chain. */
 function resolveAlias(aliases: StaticContent['aliases'], alias: string): void {
   let aor: string | undefined = own(aliases, alias);
   for (let deep = 1; aor !== undefined; deep++) {
@@ -100,7 +100,7 @@ function checkUri(uri: string): void {
     throw new StaticError(`"${uri}" is no URI such as sip:gateway@192.0.2.1 (without brackets)`);
 }
 
-/** The same change; throws a StaticError where it adds what no lookup would find, since its domain is not served. */
+/** The same change; throws a StaticError where it adds an entry that no lookup would find, since its domain is not served. */
 export function ofServedDomains(change: StaticChange, domains: readonly string[]): StaticChange {
   return (content) => {
     const next = change(content);

@@ -1,5 +1,5 @@
-// A registrar inside a program: what `import { createRegistrar } from 'aorta'` gives. Defaults as the command has them; the work is
-// that of server.ts (threads) and start-inline.ts (none).
+// A registrar inside a program: `import { createRegistrar } from 'aorta'`. It has the command's defaults; server.ts (with threads) and
+// start-inline.ts (without) do the work.
 
 import type { BindingListener } from '../../shard/observe/binding-events.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../shard/observe/counters.ts';
@@ -17,72 +17,72 @@ import type { Running, Subscribe } from './running.ts';
 import { startInline } from './start-inline.ts';
 
 export interface Registrar {
-  /** Opens the store and serves. Rejects with a DataDirectoryError, or the system's error where an address cannot be had. */
+  /** Opens the store and serves. Rejects with a DataDirectoryError, or the system's error where an address cannot be bound. */
   start(): Promise<void>;
-  /** Answers what was received, closes the store. Also where it never started; a second call waits for the first. */
+  /** Answers received messages and closes the store. It may be called without a start; a second call waits for the first. */
   stop(): Promise<void>;
-  /** Where it listens, once started; a port given as 0 is the real one. */
+  /** The addresses that it listens on, once started; a port given as 0 is the real one. */
   readonly listen: readonly ListenAddress[];
   /**
-   * Where a user is now: live contacts, best first. Reads what is committed; a few microseconds.
+   * A user's live contacts, best first. Reads committed bindings; takes a few microseconds.
    * @param aor `alice@example.com` or a SIP URI
-   * @param preferences the caller's (RFC 3841): contacts that are able to do something else are left out
+   * @param preferences the caller's (RFC 3841): contacts known not to match are left out
    * @throws RangeError where it is no address-of-record, or of a domain not served
    */
   lookup(aor: string, preferences?: LookupPreferences): Lookup;
   /**
-   * Where a user is once devices that sleep have been woken: with the option `push` they are sent pushes, and have `waitMs` to register.
-   * Without such devices the same as `lookup`.
+   * A user's contacts after a wake of sleeping devices: with the option `push` they get pushes, and have `waitMs` to register. Without
+   * such devices the same as `lookup`.
    * @throws RangeError as `lookup`
    */
   wake(aor: string, preferences?: LookupPreferences): Promise<Lookup>;
   /**
-   * Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. Before the
-   * start, too: then from the first message on.
+   * Calls `listener` for every change of a binding from now on, once it is committed; the returned function stops that. A call before the
+   * start covers all messages from the first on.
    */
   subscribe(listener: BindingListener): () => void;
   /**
-   * Takes a message that the program received. Its answer is given to `send` once its effects are committed.
-   * @throws RangeError where the source is none, or names a connection that is not open
+   * Accepts a message that the program received. Its answer is passed to `send` once its effects are committed.
+   * @throws RangeError where the source is invalid, or names a connection that is not open
    */
   handle(bytes: Uint8Array, source: MessageSource): void;
   /**
-   * The number of a connection that the program has taken in (TCP, TLS, WebSocket): `flow` of its messages, of their answers and of
-   * the bindings made over it. No connection of an earlier life has had it.
-   * @throws RangeError where the source is none; Error where there are as many as the limits (`streams`) allow
+   * The number of a connection that the program has accepted (TCP, TLS, WebSocket): `flow` of its messages, of their answers and of the
+   * bindings made over it. No connection of an earlier life has had it.
+   * @throws RangeError where the source is invalid; Error where there are as many as the limits (`streams`) allow
    */
   openFlow(source: StreamSource): number;
   /**
-   * That connection has ended: from now on no lookup gives what was registered over it (RFC 5626 §7), and it leaves the store,
-   * each binding with a `flow-ended`.
+   * That connection has closed: from now on no lookup returns bindings made over it (RFC 5626 §7), and they are removed from the store,
+   * each with a `flow-ended`.
    */
   endFlow(flow: number): void;
   /**
-   * Every change of a binding in its order, from the one behind `since` on (by default from now on), for as long as the loop goes
-   * on: `for await (const change of registrar.changes({ since }))`. Needs the option `feed`. Ends when the registrar stops, after what is
-   * there.
+   * Every change of a binding in its order, from the one after `since` on (by default from now on), for as long as the loop runs: `for
+   * await (const change of registrar.changes({ since }))`. Needs the option `feed`. When the registrar stops, it ends after the last
+   * change.
    * @throws RangeError where `since` is no number of a change; Error where no feed is kept
    */
   changes(options?: ChangesOptions): AsyncIterableIterator<FeedEntry>;
   /** Bindings to read, add and remove. */
   readonly bindings: ProgramBindings;
-  /** Users who log in. */
+  /** Users who authenticate. */
   readonly users: ProgramUsers;
-  /** What was counted since the start, over all shards, by its name. */
+  /** Counters since the start, over all shards, by name. */
   counts(): Readonly<Record<CounterName, number>>;
-  /** One array per shard, by COUNTER. */
+  /** Counters of each shard, by COUNTER. */
   counters(): readonly Float64Array[];
   /**
    * Changes static bindings and aliases, as `aorta binding` and `aorta alias` do: with `addBinding`, `removeBinding`, `addAlias`,
    * `removeAlias`. On disk when it returns; lookups see it within a second, in memory at once.
-   * @throws StaticError where it makes no sense
+   * @throws StaticError where the change is invalid
    */
   changeStatic(change: (content: StaticContent) => StaticContent): void;
 }
 
 /**
- * A registrar that serves once it is started; each is for one start.
- * @throws ConfigError where the options make no sense; nothing has been done then
+ * A registrar that serves once it is started; each can be started once.
+ * @throws ConfigError where the options are invalid; it has no other effect then
  */
 export function createRegistrar(options: RegistrarOptions = {}): Registrar {
   const checked = readOptions(options);
@@ -150,7 +150,7 @@ function totals(counters: readonly Float64Array[]): Readonly<Record<CounterName,
   return Object.fromEntries(COUNTER_NAMES.map((name) => [name, sum(name)])) as Record<CounterName, number>;
 }
 
-/** Those who listen before there is anything to hear: they miss nothing, since they join before the first message is taken in. */
+/** Listeners from before the start: they miss nothing, since they are subscribed before the first message is accepted. */
 class EarlyListeners {
   private readonly listeners = new Map<BindingListener, (() => void) | undefined>();
   private subscribe: Subscribe | undefined;

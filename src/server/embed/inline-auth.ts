@@ -1,5 +1,5 @@
-// Who may register where the registrar runs in the caller's own thread: the users of the data directory, and of whom else is asked.
-// A message whose user is asked for waits aside, and comes back once the answer is there.
+// Authentication where the registrar runs in the caller's own thread: by the users of the data directory, and of its providers. A
+// message waits while its user is fetched, and returns once the answer is there.
 
 import { randomBytes } from 'node:crypto';
 import type { ShardAuth } from '../../shard/admission.ts';
@@ -28,7 +28,7 @@ export interface InlineAuthOptions {
 
 export interface InlineAuth {
   readonly shard: ShardAuth;
-  /** Where messages return to whose users are known now. */
+  /** Sets the function that gets messages whose users are known now. */
   serve(again: (message: WaitingMessage, isUntold: boolean) => void): void;
   close(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export async function openInlineAuth(options: InlineAuthOptions): Promise<Inline
   });
   const realms = config.policy.domains;
   const { providerState: state, tokens } = users;
-  // A user that is wanted is asked for by the message that waits for it.
+  // A missing user is asked for by the message that waits for it.
   const table = new UserTable({
     data: directory.path,
     realms,

@@ -1,5 +1,5 @@
-// A registrar in the caller's own thread: one shard, driven by the messages that a program hands in and by its event loop.
-// One turn of the loop is one batch: one commit, then the answers. For programs that own their sockets and want no threads.
+// A registrar in the caller's own thread: one shard, driven by a program's messages and by its event loop. One turn of the loop is one batch:
+// one commit, then the answers. It is for programs that own their sockets and want no threads.
 
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
 import type { Policy } from '../../core/uas/policy.ts';
@@ -32,7 +32,7 @@ import type { WaitingMessage } from '../../threads/waiting/pending-credentials.t
 import { LoopBacklog } from './loop-backlog.ts';
 import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
 
-/** Slot 0 is the public parser's, in which a program may be reading. */
+/** Slot 0 belongs to the public parser: a program may be reading it. */
 const FIRST_SLOT = 1;
 const SLEEP_MS_MAX = 60_000;
 
@@ -42,7 +42,7 @@ export interface InlineOptions {
   readonly secret: Uint8Array;
   /** The time that bindings live by. */
   readonly clock: ProcessClock;
-  /** Absent: in memory. */
+  /** Absent: bindings in memory. */
   readonly disk?: {
     readonly directory: string;
     readonly durability: 'durable' | 'process';
@@ -53,9 +53,9 @@ export interface InlineOptions {
   readonly flows: FlowLiveness;
   readonly statics: StaticTable;
   readonly feed?: FeedOptions;
-  /** Where registrations may be watched. */
+  /** Present where registrations may be watched. */
   readonly subscriptions?: SubscriptionOptions;
-  /** Where push services are served: has the devices of a lookup woken. */
+  /** Present where push services are used: wakes the devices of a lookup. */
   readonly wake?: NonNullable<ShardOptions['wake']>;
   readonly log: ShardLog;
   readonly send: SendAnswer;
@@ -79,7 +79,10 @@ export class InlineRegistrar {
   private turn: NodeJS.Immediate | undefined;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
-  /** The shard is at work. A function of the program that it calls then (a listener, `send`) may hand in more, which waits until it is done. */
+  /**
+   * Whether the shard is at work. A function of the program called meanwhile (a listener, `send`) may hand in more messages, which wait until it
+   * is done.
+   */
   private isBusy = false;
   private waiting: (() => void)[] = [];
 
@@ -137,7 +140,7 @@ export class InlineRegistrar {
     this.plan();
   }
 
-  /** Decides about a message; its answer, if it draws one, leaves at the end of this turn of the event loop. */
+  /** Decides about a message; its answer, if there is one, leaves at the end of this turn of the event loop. */
   handle(bytes: Uint8Array, source: MessageSource): void {
     if (this.closed) throw new Error('the registrar is stopped');
     if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`a message of ${bytes.length} bytes is no SIP message`);
@@ -152,32 +155,34 @@ export class InlineRegistrar {
     this.receiveNow(bytes);
   }
 
-  /** An operator's request; its answer, or undefined where none came in time. Behind the end the store would read what is no longer its file. */
+  /**
+   * The answer to an operator's request; undefined where none came in time. After `close` the store would read a file that is no longer its own.
+   */
   async ask(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined> {
     if (this.closed) throw new Error('the registrar is stopped');
     return this.orders.ask(request, source);
   }
 
-  /** A message that waited, of the peer in the one row of its `peers`. @param isUntold its user could not be told */
+  /** A message returns from its wait; its peer is the one row of its `peers`. @param isUntold whether its user could not be looked up */
   again({ bytes, peers }: Pick<WaitingMessage, 'bytes' | 'peers'>, isUntold: boolean): void {
     if (this.closed) return;
     if (isUntold) this.shard.waitedInVain(this.filled);
     this.receiveNow(bytes, peers);
   }
 
-  /** A lookup that waited for devices to wake, of the peer in the one row of its `peers`. */
+  /** A lookup returns from its wait for devices; its peer is the one row of its `peers`. */
   hasWaited({ bytes, peers }: Pick<WaitingMessage, 'bytes' | 'peers'>): void {
     if (this.closed) return;
     this.shard.hasWaited(this.filled);
     this.receiveNow(bytes, peers);
   }
 
-  /** Of the slots. */
+  /** Peers of the slots. */
   get peers(): Peers {
     return this.shard.peers;
   }
 
-  /** @param from one row; without it the peer stands in the row of the slot */
+  /** @param from one row; without it the row of the slot has the peer */
   private receiveNow(bytes: Uint8Array, from?: Peers): void {
     if (this.isBusy) {
       const copies = [Uint8Array.from(bytes), from && structuredClone(from)] as const;
@@ -207,7 +212,7 @@ export class InlineRegistrar {
     this.turn ??= setImmediate(() => this.endTurn());
   }
 
-  /** A connection of the program has ended, as `flows` says: bindings made over it are removed after the policy's grace. */
+  /** `flows` reports that a connection of the program has closed: bindings made over it are removed after the policy's grace. */
   flowEnded(flow: number): void {
     if (this.closed) return;
     if (this.isBusy) {
@@ -220,7 +225,7 @@ export class InlineRegistrar {
     this.endLater();
   }
 
-  /** Answers what has been handed in, and closes the store. */
+  /** Answers the messages handed in, and closes the store. */
   close(): void {
     if (this.closed) return;
     this.takeWaiting();
@@ -273,7 +278,7 @@ export class InlineRegistrar {
     }
   }
 
-  /** The next look at timers, when nothing comes before it. */
+  /** Plans the next look at timers; an earlier message comes before it. */
   private plan(): void {
     clearTimeout(this.timer);
     const due = this.shard.msToNextTick(this.options.clock.now());

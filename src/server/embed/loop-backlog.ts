@@ -1,13 +1,13 @@
-// Messages that wait for a registrar inside a program cannot be counted: they lie in the program's sockets. Known is whether its
-// event loop found work at each turn, without a pause: then the oldest has waited at most since the last pause.
+// Waiting messages of a registrar inside a program cannot be counted: they lie in the program's sockets. It is known whether the
+// event loop found work at each turn, without a pause: then the oldest message has waited at most since the last pause.
 
 import type { Backlog } from '../../shard/batch.ts';
 
-/** In fewer a turn there is no crowd: Node reads up to 32 datagrams of a socket in one turn. */
+/** With fewer messages in a turn there is no crowd: Node reads up to 32 datagrams of a socket in one turn. */
 const CROWD_PER_TURN = 16;
 
 export class LoopBacklog implements Backlog {
-  /** The capacity of the program's sockets is not known. */
+  /** The capacity of the program's sockets is unknown. */
   readonly fill = 0;
   private readonly idleMs: () => number;
   private readonly elapsed: () => number;
@@ -16,13 +16,13 @@ export class LoopBacklog implements Backlog {
   private messages = 0;
   private wait = 0;
 
-  /** @param idleMs time in which the event loop had nothing to do, since it began, ms @param elapsed ms since any moment */
+  /** @param idleMs idle time of the event loop since it began, ms @param elapsed ms since any moment */
   constructor(idleMs: () => number, elapsed: () => number) {
     this.idleMs = idleMs;
     this.elapsed = elapsed;
   }
 
-  /** A turn of the event loop ends with the next batch. */
+  /** The next batch is the last of this turn of the event loop. */
   endTurn(messages: number): void {
     const { elapsed } = this;
     const idledMs = this.idleMs();
@@ -33,7 +33,7 @@ export class LoopBacklog implements Backlog {
     this.wait = elapsed() - this.busySince;
   }
 
-  /** A batch that filled up within a turn tells nothing new. */
+  /** A batch that filled up within a turn changes nothing. */
   waitMs(batch: number): number {
     this.messages += batch;
     return this.wait;

@@ -1,4 +1,4 @@
-// Where a message that a program hands in came from, and where its answer is sent, as plain data; and as a row of peers.
+// The source of a program's message and the destination of its answer, as plain data; and as a row of peers.
 
 import type { Transport } from '../../core/binding/binding-view.ts';
 import { parseIp, writeIp } from '../../sip/ip.ts';
@@ -8,18 +8,18 @@ import type { FlowSource } from '../../transport/flow/flows.ts';
 import { LISTEN_TRANSPORTS, TRANSPORT_CODE } from '../../transport/listener.ts';
 
 export interface MessageSource {
-  /** IPv4 or IPv6, as Node's sockets give it. */
+  /** IPv4 or IPv6, as Node's sockets report it. */
   readonly address: string;
   readonly port: number;
   /** `udp` by default. */
   readonly transport?: Transport;
-  /** Of a stream: the number that `openFlow` gave the connection. Answers and bindings name it. */
+  /** For a stream: the connection's number from `openFlow`. Answers and bindings name it. */
   readonly flow?: number;
 }
 
-/** A connection of the program: where its other end is. */
+/** The peer of a program's connection. */
 export interface StreamSource {
-  /** IPv4 or IPv6, as Node's sockets give it. */
+  /** IPv4 or IPv6, as Node's sockets report it. */
   readonly address: string;
   readonly port: number;
   readonly transport: Exclude<Transport, 'udp'>;
@@ -29,17 +29,17 @@ export interface MessageTarget extends MessageSource {
   readonly transport: Transport;
 }
 
-/** Gets an answer, a copy of its own, and its destination. */
+/** Gets an answer, in a copy of its own, and its destination. */
 export type SendAnswer = (bytes: Buffer, target: MessageTarget) => void;
 
-/** Bytes of a message, in any realm. Throws what tells a program that it handed in something else. */
+/** Checks that the bytes of a message, in any realm, and its source are valid; throws an error for the program otherwise. */
 export function needMessage(bytes: Uint8Array, source: MessageSource): void {
   if (!isBytes(bytes)) throw new TypeError('handle(bytes, source): bytes are a Buffer or another Uint8Array');
   if (typeof source?.address !== 'string')
     throw new TypeError('handle(bytes, source): source is missing: { address, port } of the sender');
 }
 
-/** Fills a row. @param listener that it counts as coming from. Throws a RangeError where the source is none. */
+/** Fills a row. Throws a RangeError where the source is invalid. @param listener that the message is counted under */
 export function writePeer(peers: Peers, row: number, source: MessageSource, listener: number): void {
   const { address, port, transport = 'udp', flow = 0 } = source;
   const code = TRANSPORT_CODE[transport];
@@ -58,7 +58,7 @@ export function writePeer(peers: Peers, row: number, source: MessageSource, list
   peers.local.fill(0, row << 4, (row + 1) << 4);
 }
 
-/** What the table of flows needs of a connection. Throws a RangeError where the source is none. @param listener that it counts as coming from */
+/** A connection for the table of flows. Throws a RangeError where the source is invalid. @param listener that it is counted under */
 export function flowSource({ address, port, transport }: StreamSource, listener: number): FlowSource {
   const code = TRANSPORT_CODE[transport];
   if (code === undefined || code === TRANSPORT_UDP) throw new RangeError(`"${transport}" has no connections`);
@@ -72,12 +72,12 @@ function needPort(port: number): void {
   if (!Number.isInteger(port) || port < 0 || port > 0xffff) throw new RangeError(`${port} is no port`);
 }
 
-/** Throws what tells a program that its connection found no place. */
+/** Throws the program's error for a connection beyond the limits. */
 export function noCapacityForFlow(): never {
   throw new Error('as many connections as the limits allow: end those that are gone (endFlow), or raise "connections"');
 }
 
-/** A message over a stream names a connection that stands. */
+/** A message over a stream must name an open connection. */
 export function needFlow({ transport = 'udp', flow = 0 }: MessageSource, stands: (flow: number) => boolean): void {
   if (transport !== 'udp' && !stands(flow))
     throw new RangeError(`a message over ${transport} needs the flow of an open connection (openFlow), not ${flow}`);

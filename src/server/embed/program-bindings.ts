@@ -1,4 +1,4 @@
-// Bindings as a program changes them: with the orders and the readers of the admin API, loaded when they are first asked for.
+// Changes of bindings by a program: with the orders and the readers of the admin API, loaded on first use.
 
 import type { Binding } from '../../core/binding/binding-view.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
@@ -12,25 +12,25 @@ import { Problem } from '../http/problem.ts';
 export type { AorBindings, NewBinding };
 
 export interface BindingFilter {
-  /** Of this domain alone. */
+  /** AORs of this domain only. */
   readonly domain?: string | undefined;
-  /** Whose AOR contains this. */
+  /** AORs that contain this text. */
   readonly match?: string | undefined;
 }
 
-/** Bindings of users, static ones aside. An AOR is `alice@example.com` or a SIP URI; a RangeError says that it is none. */
+/** Bindings of users, without static ones. An AOR is `alice@example.com` or a SIP URI; otherwise the error is a RangeError. */
 export interface ProgramBindings {
-  /** What is registered for an AOR. */
+  /** Registered bindings of an AOR. */
   get(aor: string): Promise<readonly Binding[]>;
-  /** Every AOR that has bindings, in no order, without holding up anybody. */
+  /** Every AOR that has bindings, in no order, without delay for registrations. */
   list(filter?: BindingFilter): AsyncIterable<AorBindings>;
   /**
-   * Adds a binding, or renews that of the same contact, as an operator does. On disk when it resolves, with the seconds that were
-   * granted: no more than `policy.maxExpires`.
-   * @throws RangeError where it makes no sense or the policy refuses it; Error where no answer came in time
+   * Adds a binding, or renews that of the same contact, as an operator does. On disk when it resolves with the granted seconds: no more than
+   * `policy.maxExpires`.
+   * @throws RangeError where it is invalid or the policy refuses it; Error where no answer came in time
    */
   add(aor: string, binding: NewBinding): Promise<number>;
-  /** Removes the binding of a contact, or all. Resolves with how many there were. */
+  /** Removes the binding of a contact, or all. Resolves with the number of removed ones. */
   remove(aor: string, contact?: string): Promise<number>;
 }
 
@@ -75,7 +75,7 @@ export function programBindings(access: () => BindingAccess): ProgramBindings {
 }
 
 /**
- * Parts that are loaded once, and given while the registrar runs alone: what they read is closed behind it, and may be another file by then.
+ * Parts that are loaded once, and available only while the registrar runs: their files are closed after it, and may be replaced by then.
  * @param access throws where it does not run
  */
 export function whileRunning<Access, Loaded>(
@@ -91,7 +91,7 @@ export function whileRunning<Access, Loaded>(
   };
 }
 
-/** A URI is kept with what must be escaped in it escaped. */
+/** Compares URIs without escapes: stored ones have all necessary escapes. */
 function unescaped(uri: string): string {
   try {
     return decodeURIComponent(uri);
@@ -100,7 +100,7 @@ function unescaped(uri: string): string {
   }
 }
 
-/** The program around the registrar. */
+/** The author in the history: the program around the registrar. */
 const HERE = { program: 'embedding-program' };
 
 async function load({ readers, secret, now, flows, order }: BindingAccess): Promise<Parts> {
@@ -124,11 +124,11 @@ async function* listed(parts: () => Promise<Parts>, filter: BindingFilter): Asyn
   const { locations } = await parts();
   for await (const items of locations.all(filter)) {
     yield* items;
-    await parts(); // a program may have stopped it meanwhile
+    await parts(); // the program may have stopped it meanwhile
   }
 }
 
-/** Problems are answers of HTTP. */
+/** Turns Problems, which are answers of HTTP, into errors for programs. */
 export async function told<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();

@@ -1,5 +1,5 @@
-// Connections of a program that runs the registrar in its own thread: which there are, by the numbers they were given. With
-// threads they stand in the table of flows instead (threads/embedded-peer.ts).
+// Open connections of a program that runs the registrar in its own thread, by their numbers. With threads the table of
+// flows has them instead (threads/embedded-peer.ts).
 
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
 import { type FlowNumbers, FlowTokens } from '../../transport/flow/flow-tokens.ts';
@@ -14,7 +14,7 @@ export class ProgramFlows implements FlowLiveness {
     this.max = max;
   }
 
-  /** The number of a new connection; 0 where there are as many as there may be. */
+  /** The number of a new connection; 0 where the limit is reached. */
   begin(): number {
     if (this.open.size >= this.max) return 0;
     let token = this.tokens.next();
@@ -23,7 +23,7 @@ export class ProgramFlows implements FlowLiveness {
     return token;
   }
 
-  /** False where it was not open. */
+  /** False where the connection was not open. */
   end(flow: number): boolean {
     return this.open.delete(flow);
   }

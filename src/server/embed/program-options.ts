@@ -1,5 +1,5 @@
-// What a program gives `createRegistrar`: the configuration file's shape in camelCase, and what only a program can give. It passes
-// through the file's own schema, so that what the file refuses is refused here, too.
+// Options of `createRegistrar`: the configuration file's shape in camelCase, and further ones that only a program can give. They
+// are checked by the file's own schema, so that both refuse the same values.
 
 import * as z from 'zod';
 import { callProgram } from '../../shard/observe/program-call.ts';
@@ -34,27 +34,27 @@ type InCamel<T> = T extends readonly unknown[]
 /** The sections of the configuration file (docs/configuration.md) in camelCase: `policy.min-expires` is `policy.minExpires`. */
 export type FileOptions = InCamel<Omit<FileInput, 'listen'>>;
 
-/** A program's function that knows users, and how it is asked: the keys of a provider in the file. */
+/** A program's function that finds users, and the keys of a provider in the file. */
 export type CredentialsOption = FindCredentials | ({ readonly find: FindCredentials } & Partial<ProviderLimits>);
 
 export interface RegistrarOptions extends FileOptions {
-  /** Where it listens itself, e.g. `udp:127.0.0.1:5060`. None: the program hands messages in. */
+  /** The addresses that it listens on itself, e.g. `udp:127.0.0.1:5060`. None: the program hands messages in. */
   readonly listen?: string | readonly (string | ListenAddress)[] | undefined;
-  /** `disk`: in the data directory (`data`). `memory`: gone with the program; needs `threads: false`. */
+  /** `disk`: in the data directory (`data`). `memory`: lost with the program; needs `threads: false`. */
   readonly store?: 'disk' | 'memory' | undefined;
-  /** Worker threads, one per shard. `false`: everything in the calling thread, which then cannot listen by itself. */
+  /** Worker threads, one per shard. `false`: all work is in the calling thread, which then cannot listen by itself. */
   readonly threads?: boolean | undefined;
   /** Sends an answer to a message that was handed in. */
   readonly send?: SendAnswer | undefined;
-  /** Lets WebSocket clients in or not, by their handshake: the session cookie of a web application, say. */
+  /** Accepts or refuses WebSocket clients by their handshake, for example by the session cookie of a web application. */
   readonly webSocketHandshake?: HandshakeHook | undefined;
-  /** Knows users that the user store does not have; clients then authenticate, with `digest` (not with `auth: 'none'`). */
+  /** Finds users that the user store does not have; clients then authenticate, with `digest` (not with `auth: 'none'`). */
   readonly credentials?: CredentialsOption | undefined;
-  /** Hears each event worth waking for, from `logLevel` up. */
+  /** Gets each event worth waking for, from `logLevel` up. */
   readonly log?: Log | undefined;
 }
 
-/** What the options say: the configuration, and what only a program can give. */
+/** Options after their check: the configuration, and the further ones of a program. */
 export interface CheckedOptions {
   readonly config: Config;
   readonly inMemory: boolean;
@@ -89,7 +89,7 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 /** A program hands messages in, and decides itself whether its phones are so many that they must not refresh in step. */
 const PROGRAM_DEFAULTS = { listen: [], expiresJitterPercent: 0 };
 
-/** Checks all of it before anything is done. Throws a ConfigError. */
+/** Checks all options, without any effect. Throws a ConfigError. */
 export function readOptions(options: RegistrarOptions): CheckedOptions {
   if (!isSection(options)) throw new ConfigError([expected('options such as { listen: [...] }', options)]);
   const problems: string[] = [];
@@ -136,7 +136,7 @@ function ofCredentials({ config, credentials }: Omit<CheckedOptions, 'log'>): Fa
   return [];
 }
 
-/** A program that configures users wants them to authenticate. */
+/** Options of a program that configures users: its clients must authenticate. */
 function authenticating(options: RegistrarOptions): RegistrarOptions {
   const { auth } = options;
   if (auth === undefined) return { ...options, auth: 'digest' };
@@ -165,7 +165,7 @@ function readCredentials(option: unknown, problems: string[]): ProgramCredential
   return undefined;
 }
 
-/** What only threads can do: of no effect without them, and so refused. */
+/** Settings that need threads: they would have no effect without them, and so are refused. */
 function ofOneThread(config: Config, options: RegistrarOptions): Fault[] {
   const faults: Fault[] = [];
   const limited = Object.entries(config.policy.byDomain).find(([, { bindingsMax = 0 }]) => bindingsMax > 0);
@@ -182,7 +182,7 @@ function ofOneThread(config: Config, options: RegistrarOptions): Fault[] {
   return faults;
 }
 
-/** As the configuration's source. Keys that are spelt as in the file are problems. */
+/** The options as a source of configuration. Keys spelt as in the file are problems. */
 function sourceOf(options: RegistrarOptions, problems: string[]): ConfigSource {
   const rest = Object.fromEntries(
     Object.entries(options).filter(([key, value]) => !Object.hasOwn(programSchema, key) && value !== undefined),
@@ -210,7 +210,7 @@ function addressText(one: unknown): unknown {
   return formatListenAddress({ transport, host, port } as ListenAddress);
 }
 
-/** Keys of sections in the file's spelling; names that are anybody's, such as domains, stay as they are. */
+/** Keys of sections in the file's spelling; names of the operator's choice, such as domains, stay as they are. */
 function inHyphens(value: unknown, schema: unknown, path: readonly string[], problems: string[]): unknown {
   const bare = bareSchema(schema);
   const ofSections = bare instanceof z.ZodObject;
@@ -239,13 +239,13 @@ function camel(key: PropertyKey): string {
   return String(key).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** An answer that cannot be sent costs no other one its way. */
+/** A failing call of `send` must not stop other answers. */
 function containedSend(send: SendAnswer, log: Log): SendAnswer {
   const failed = (error: unknown) => log('error', 'the function "send" failed', { error: String(error) });
   return (bytes, target) => callProgram(() => send(bytes, target), failed);
 }
 
-/** Events below the level are not told. */
+/** Drops events below the level. */
 function fromLevel(lowest: string, log: Log): Log {
   return (level, event, fields) => {
     if (LEVELS.indexOf(level) >= LEVELS.indexOf(lowest)) log(level, event, fields);

@@ -1,5 +1,4 @@
-// Users of the data directory as a program changes them: the user store with the checks of the admin API, loaded when they are first
-// asked for.
+// Changes of the data directory's users by a program: the user store with the checks of the admin API, loaded on first use.
 
 import type { UserStore } from '../../users/user-store.ts';
 import type { NewUser, ShownUser } from '../admin/user-routes.ts';
@@ -7,19 +6,21 @@ import { told, whileRunning } from './program-bindings.ts';
 
 export type { NewUser, ShownUser };
 
-/** Users who log in with digest. A name is `alice@example.com`; a RangeError says that it is none, or not of a served domain. */
+/**
+ * Users who authenticate with digest. A name is `alice@example.com`; an invalid one, or one of a domain not served, is a RangeError.
+ */
 export interface ProgramUsers {
   get(user: string): Promise<ShownUser | undefined>;
-  /** In the order of their names. */
+  /** Users in the order of their names. */
   list(filter?: { readonly domain?: string; readonly match?: string }): AsyncIterable<ShownUser>;
-  /** Adds a user, or gives it another password (or HA1s), other AORs or rules. In force with the next request. */
+  /** Adds a user, or changes its password (or HA1s), AORs or rules. In force with the next request. */
   set(user: string, given: NewUser): Promise<void>;
-  /** False where there was none. With threads its bindings leave within a second or two. */
+  /** False where there was none. With threads its bindings are removed within a second or two. */
   remove(user: string): Promise<boolean>;
 }
 
 export interface UserAccess {
-  /** The data directory; undefined where there is none, or nobody logs in. */
+  /** The data directory; undefined without one, or where clients do not authenticate. */
   readonly data: string | undefined;
   readonly domains: () => readonly string[];
 }

@@ -1,4 +1,5 @@
-// A registrar without threads: one shard in the caller's own, with the directory, the users and the feed beside it.
+// A registrar without threads: one shard in the caller's own thread, with the directory, the users and the feed beside
+// it.
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -30,7 +31,7 @@ import { ProgramFlows } from './program-flows.ts';
 import type { CheckedOptions } from './program-options.ts';
 import type { Running, Subscribe } from './running.ts';
 
-/** One shard in this thread. */
+/** Starts one shard in this thread. */
 export async function startInline(
   { config, inMemory, log, credentials, send = () => {} }: CheckedOptions,
   beforeServing: (subscribe: Subscribe) => void,
@@ -80,13 +81,13 @@ export async function startInline(
   }
 }
 
-/** The program has the sockets: their addresses are its own business. */
+/** Subscriptions without own addresses: the program has the sockets. */
 function subscriptionsOf({ durability }: Config, directory: DataDirectory | undefined): SubscriptionOptions {
   const kept = directory && { directory: join(shardDirectories(directory.bindings.path, 1)[0], 'subscriptions') };
   return openSubscriptions({ ...kept, syncs: durability === 'durable', sentBy: [], udpByMain: true });
 }
 
-/** Lookups that wait for devices come back to the registrar. */
+/** Returns lookups to the registrar after their wait for devices. */
 function wakeWith(push: PushService, inline: () => InlineRegistrar): NonNullable<InlineOptions['wake']> {
   const memory = createWaitingMemory();
   const tell = (lookup: WaitingLookup) => {
@@ -138,7 +139,7 @@ function running(parts: InlineParts): Running {
       inline.handle(bytes, source);
     },
     openFlow: (source) => {
-      flowSource(source, 0); // refuses what is no source
+      flowSource(source, 0); // refuses an invalid source
       return flows.begin() || noCapacityForFlow();
     },
     endFlow: (flow) => {

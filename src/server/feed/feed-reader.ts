@@ -1,12 +1,12 @@
-// Reading the feed: the segments of all shards as one list, in the order of its numbers, from any number on. What was removed or is
-// damaged is told as lost.
+// Reading the feed: the segments of all shards as one list, in the order of its numbers, from any number on. Removed or damaged changes are
+// reported as lost.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BindingEvent, readChange } from '../../shard/observe/binding-events.ts';
 import { ShardFeed } from './shard-feed.ts';
 
-/** A change of a binding under its number. */
+/** A change of a binding with its number. */
 export interface FeedChange extends Omit<BindingEvent, 'shard'>, OfNode {
   /**
    * Rises from change to change, also across restarts; not by one. In a cluster each node has numbers of its own: those of one AOR rise from
@@ -16,14 +16,14 @@ export interface FeedChange extends Omit<BindingEvent, 'shard'>, OfNode {
 }
 
 interface OfNode {
-  /** In a cluster: the node that keeps it, and has decided it. */
+  /** In a cluster: the node that decided the change and keeps it. */
   readonly node?: string;
 }
 
-/** Changes that are not kept any more, or cannot be read. */
+/** Changes that are no longer kept, or cannot be read. */
 export interface FeedGap extends OfNode {
   readonly type: 'lost';
-  /** Numbers among which they were: from this one to `sequence`. */
+  /** First number of the range, which ends at `sequence`. */
   readonly from: number;
   readonly sequence: number;
 }
@@ -49,8 +49,8 @@ export class FeedReader {
   private after: number;
 
   /**
-   * @param after the number to go on behind
-   * @param settledTo up to which number all is there
+   * @param after number of the last known change
+   * @param settledTo number up to which all changes are readable
    * @param node in a cluster
    */
   constructor(directory: string, after: number, settledTo: () => number, node?: string) {
@@ -60,7 +60,7 @@ export class FeedReader {
     this.of = node === undefined ? {} : { node };
   }
 
-  /** The next entries, `max` of them at most; none where there are none yet. Throws the disk's error. */
+  /** The next entries, at most `max`; empty where there are none yet. Throws the disk's error. */
   read(max: number): FeedEntry[] {
     const to = this.settledTo();
     if (this.ready.length < max && to > this.readAt) this.fill(max, to);

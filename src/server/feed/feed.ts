@@ -1,5 +1,5 @@
-// The feed of changes as the main thread has it: what the shards are given, readers, and deliveries to others. Loaded only where the
-// configuration has the section.
+// The feed of changes as the main thread has it: options of the shards, readers, and deliveries. Loaded only where the configuration
+// has the section.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { type FeedEntry, FeedReader, shardDirectories } from './feed-reader.ts';
 import { newestNumber } from './shard-feed.ts';
 
 const FOLDER = 'feed';
-/** Between two looks for new changes, while somebody waits for one. */
+/** Interval of looks for new changes, while a reader waits for one. */
 const LOOK_MS = 20;
 const READ_MAX = 256;
 
@@ -29,7 +29,7 @@ export interface FeedSetUp {
 }
 
 export interface ChangesOptions {
-  /** The number of the last change that is known already: the next ones follow. By default those from now on. */
+  /** The number of the last known change: the next ones follow. By default those from now on. */
   readonly since?: number | undefined;
   /** Ends the iteration. */
   readonly signal?: AbortSignal | undefined;
@@ -57,14 +57,14 @@ export class Feed {
     this.numbers = new FeedNumbers(this.memory);
   }
 
-  /** For the thread of a shard. */
+  /** Options for the thread of a shard. */
   optionsOf(shard: number): FeedOptions {
     const { config, durability } = this.setUp;
     const { keepBytes, refreshes } = config;
     return { directory: this.shardDirectory(shard), memory: this.memory, shard, refreshes, keepBytes, durability };
   }
 
-  /** Begins to send, once the shards are open. */
+  /** Begins the deliveries, once the shards are open. */
   async start(): Promise<void> {
     const { webhook, nats } = this.setUp.config;
     if (webhook !== undefined) {
@@ -78,7 +78,7 @@ export class Feed {
   }
 
   /**
-   * Changes in their order; waits for the next. Ends with the feed, after what is there.
+   * Changes in their order; waits for the next. When the feed closes, it ends after the last change.
    * @throws RangeError where `since` is no number of a change
    */
   changes({ since, signal }: ChangesOptions = {}): AsyncIterableIterator<FeedEntry> {
@@ -113,7 +113,7 @@ export class Feed {
         if (signal?.aborted || (entries.length === 0 && this.closed)) return undefined;
         if (entries.length > 0) continue;
         const changed = this.wait(reader, signal);
-        this.timer?.ref(); // a program that waits here has not come to its end
+        this.timer?.ref(); // a waiting program must not exit
         await changed;
       }
     } finally {
@@ -121,7 +121,7 @@ export class Feed {
     }
   }
 
-  /** Resolves when there may be more to read, or the feed has ended. */
+  /** Resolves when there may be more to read, or the feed has closed. */
   private wait(reader: FeedReader, signal: AbortSignal | undefined): Promise<void> {
     const isOver = () => this.closed || signal?.aborted === true || reader.mayHaveMore;
     if (isOver()) return Promise.resolve();

@@ -1,4 +1,4 @@
-// Changes as messages of NATS: each is acknowledged by a JetStream stream, which knows it again by its ID.
+// Changes as messages of NATS: a JetStream stream acknowledges each, and drops repetitions by its ID.
 
 import { readFileSync } from 'node:fs';
 import { connect, credsAuthenticator, headers, type NatsConnection } from '@nats-io/transport-node';
@@ -7,17 +7,17 @@ import { readMeta } from '../data/directory-meta.ts';
 import type { Sink } from './delivery.ts';
 import type { FeedEntry } from './feed-reader.ts';
 
-/** In place of a domain where changes were lost. */
+/** Replaces the domain where changes were lost. */
 const NO_DOMAIN = '_';
 
 export class NatsSink implements Sink {
   readonly name = 'nats';
   private readonly config: NatsConfig;
-  /** Tells the numbers of this data directory from those of others. */
+  /** Distinguishes the numbers of this data directory from those of others. */
   private readonly origin: string;
   private connection: NatsConnection | undefined;
 
-  /** @param of the data directory, and the node */
+  /** @param of the data directory, and the node's name */
   constructor(config: NatsConfig, { data, node }: { readonly data: string; readonly node?: string }) {
     this.config = config;
     const created = Buffer.from(readMeta(data)?.content.created ?? '').toString('base64url');
@@ -49,7 +49,7 @@ export class NatsSink implements Sink {
     return this.connection;
   }
 
-  /** Resolves when a stream has it. */
+  /** Resolves when a stream has stored it. */
   private async publish(connection: NatsConnection, entry: FeedEntry): Promise<void> {
     const subject = this.subjectOf(entry);
     const id = headers();

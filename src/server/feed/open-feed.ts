@@ -16,7 +16,7 @@ export async function openFeed(
   return new Feed({ config: feed, data, shards, durability, log, ...(cluster && { node: cluster.node }) });
 }
 
-/** Throws what a program is told that asks for changes where none are kept. */
+/** The feed; throws an Error for a program that asks for changes where none are kept. */
 export function needFeed(feed: Feed | undefined): Feed {
   if (feed !== undefined) return feed;
   throw new Error('no changes are kept: the option "feed" ({} will do) keeps them');

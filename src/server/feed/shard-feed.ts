@@ -11,14 +11,14 @@ export interface LostNumbers {
   readonly sequence: number;
 }
 
-/** What stands in the list at one place. */
+/** One item of the list. */
 export interface FeedPiece {
   readonly lost?: LostNumbers;
   /** Entries of core/binding/changes. */
   readonly changes: readonly { readonly view: DataView; readonly at: number }[];
 }
 
-/** A batch that is there, or numbers that are not. */
+/** A batch, or numbers that are lost. */
 type Next = { readonly batch: ScannedBatch } | { readonly lost: LostNumbers };
 
 export class ShardFeed {
@@ -28,20 +28,20 @@ export class ShardFeed {
   private segment = -1;
   private next: Next | undefined;
 
-  /** @param after the number to go on behind */
+  /** @param after number of the last known change */
   constructor(directory: string, after: number) {
     this.directory = directory;
     this.after = after;
   }
 
-  /** The first number of what comes next, up to a number; undefined where there is nothing. Throws the disk's error. */
+  /** The first number of the next item, up to a number; undefined without one. Throws the disk's error. */
   peek(to: number): number | undefined {
     this.next ??= this.find(to);
     if (this.next === undefined) return undefined;
     return 'lost' in this.next ? this.next.lost.from : this.next.batch.first;
   }
 
-  /** Reads what `peek` found; the next `peek` looks behind it. */
+  /** Reads the item that `peek` found; the next `peek` looks after it. */
   read(): FeedPiece {
     const { next, scan, after } = this;
     this.next = undefined;
@@ -78,20 +78,20 @@ export class ShardFeed {
     }
   }
 
-  /** The segment behind this one; at first the one in which it goes on. False where there is none. */
+  /** Opens the segment after this one; at first the one that contains the position. False where there is none. */
   private openNext(): boolean {
     const later = segmentsOf(readdirSync(this.directory)).filter((first) => first > this.segment);
     const at = this.scan === undefined ? later.findLastIndex((first) => first <= this.after + 1) : 0;
     const next = later[Math.max(0, at)];
     if (next === undefined) return false;
-    // This one's last batch may have come since it was looked at; none comes once there is a later segment.
+    // The last batch of this segment may have come since the last look; none comes once there is a later segment.
     if (this.scan?.peek() !== undefined) return true;
     let scan: SegmentScan;
     try {
       scan = new SegmentScan(join(this.directory, segmentName(next)));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      return this.openNext(); // it made room for newer ones just now
+      return this.openNext(); // it was removed just now, for newer ones
     }
     this.close();
     this.scan = scan;

@@ -1,5 +1,5 @@
-// What happened to bindings, for those who ask later: takes what the shards write into their rings, some times a second, and keeps it on disk
-// where there is room for it. Answers by AOR and by time.
+// Past changes of bindings: reads the shards' rings some times a second, and keeps the entries on disk where it has space. Answers queries by
+// AOR and by time.
 
 import { join } from 'node:path';
 import {
@@ -20,10 +20,10 @@ import { HistoryFolder, type PlacesRead, type While } from './history-folder.ts'
 const FOLDER = 'history';
 /** A ring of 4 MiB is full after twice this time at 100,000 new bindings a second. */
 const LOOK_MS = 100;
-/** After the disk refused. */
+/** Pause after an error of the disk. */
 const RETRY_MS = 60_000;
 
-/** A change and the AOR whose binding it was; null where nobody knows any more. */
+/** A change and the AOR of its binding; null where the AOR is not known any more. */
 export interface AorChange extends PastChange {
   readonly aor: string | null;
 }
@@ -37,7 +37,7 @@ export class HistoryKeeper {
   private keeping: Promise<void> = Promise.resolve();
   private isBusy = false;
   private retryAt = 0;
-  /** Of entries that the shards wrote over before they were kept, or that the disk refused. */
+  /** Bytes of entries that the shards overwrote before they were kept, or that the disk refused. */
   lostBytes = 0;
 
   private constructor(rings: readonly SharedArrayBuffer[], folder: HistoryFolder | undefined, log: Log) {
@@ -77,15 +77,15 @@ export class HistoryKeeper {
     const found: PastChange[] = [];
     for await (const entry of this.entriesOf(key)) {
       const change = changeAt(entry, 0);
-      if (change.at > until) continue; // or those that came since would take the places of what is asked for
+      if (change.at > until) continue; // else later changes would take the places of those in the period
       found.push(change);
-      if (found.length > max) break; // one more, which may tell the contact of the one behind it
+      if (found.length > max) break; // one more: it may have the contact of the one after it
     }
     const changes = withContacts(found.reverse()).reverse();
     return changes.slice(0, max).filter(({ at }) => at >= since);
   }
 
-  /** The newest changes of all AORs within a while, newest first. */
+  /** The newest changes of all AORs within a period, newest first. */
   async within(when: While, max: number): Promise<AorChange[]> {
     await this.keep();
     const found: AorChange[] = [];
@@ -109,14 +109,14 @@ export class HistoryKeeper {
     }
   }
 
-  /** Without a disk: what the rings still have. */
+  /** Entries without a disk: those that the rings still have. */
   private inMemory({ since, until }: While): Buffer[] {
     const entries = this.rings.flatMap(entriesOfRing);
     const found = entries.filter((entry) => timeAt(entry, 0) >= since && timeAt(entry, 0) <= until);
     return found.sort((a, b) => timeAt(b, 0) - timeAt(a, 0));
   }
 
-  /** As an earlier change of the AOR told it. */
+  /** The AOR, from an earlier change of it. */
   private async nameOf(key: Uint32Array, read: PlacesRead): Promise<string | null> {
     for await (const entry of this.folder?.ofKey(key, read) ?? this.entriesOf(key)) {
       const aor = aorAt(entry, 0);
@@ -131,7 +131,7 @@ export class HistoryKeeper {
     await this.folder?.close().catch(() => {}); // the next start makes the index
   }
 
-  /** All that has been written until now is on disk, or lost. */
+  /** Resolves when all entries until now are on disk, or lost. */
   private keep(): Promise<void> {
     this.keeping = this.keeping.then(() => this.keepNow());
     return this.keeping;
@@ -161,7 +161,7 @@ export class HistoryKeeper {
   }
 }
 
-/** The oldest first. */
+/** Entries of a ring, the oldest first. */
 function entriesOfRing(ring: SharedArrayBuffer): Buffer[] {
   const { bytes } = new HistoryCursor(ring).take();
   return Array.from(entriesIn(bytes), (at) => bytes.subarray(at, at + bytes.readUInt32LE(at)));

@@ -1,5 +1,5 @@
-// A file of the history on disk: entries as a shard wrote them (shard/observe/history.ts), the oldest first, behind a head of 16 bytes. A
-// full one gets an index beside it, by which the entries of an AOR are found without reading the others.
+// A file of the history on disk: entries as a shard wrote them (shard/observe/history.ts), the oldest first, after a head of 16 bytes. A full
+// one gets an index beside it, by which the entries of an AOR are found without reading the others.
 
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
@@ -10,11 +10,11 @@ import { entriesIn, entryLength, isOfKey } from '../../shard/observe/history-rea
 
 export const SEGMENT_HEAD = Buffer.from('AortaHistory 1\n\n');
 const INDEX_MAGIC = 0x31786968;
-/** Little-endian as the machine's words are: u32 magic, u32 CRC-32 of the rest, f64 times of the first and last entry (epoch ms). */
+/** In the machine's byte order, little-endian: u32 magic, u32 CRC-32 of the rest, f64 times of the first and last entry (epoch ms). */
 const INDEX_HEAD_BYTES = 24;
 const PLACE_BYTES = 8;
 
-/** When the entries of a segment were made; clocks may have been set meanwhile. */
+/** Times of a segment's entries; clocks may have been set meanwhile. */
 export interface Span {
   readonly from: number;
   readonly to: number;
@@ -28,14 +28,14 @@ export function indexPath(folder: string, number: number): string {
   return join(folder, `${String(number).padStart(10, '0')}.index`);
 }
 
-/** What a segment has so far, by key and by time. A place is a number of 64 bits: the first word of the key, above the offset in the file. */
+/** A segment's entries so far, by key and by time. A place is a number of 64 bits: the first word of the key, above the offset in the file. */
 export class SegmentIndex {
   from = Number.POSITIVE_INFINITY;
   to = Number.NEGATIVE_INFINITY;
   private words = new Uint32Array(2048);
   private count = 0;
 
-  /** Entries that a file has at `offset`. Returns how many bytes of them are whole entries. */
+  /** Adds entries at `offset` of a file. Returns the number of bytes that are complete entries. */
   add(bytes: Buffer, offset: number): number {
     let end = 0;
     for (const at of entriesIn(bytes)) end = at + entryLength(bytes, at);
@@ -44,8 +44,8 @@ export class SegmentIndex {
   }
 
   /**
-   * The same for bytes[0, end) that are known to be whole entries: a storm brings 100,000 a second, and a view of words reads one in a tenth of
-   * the time.
+   * The same for bytes[0, end), known to be complete entries: a storm brings 100,000 a second, and a view of words reads one in a tenth of the
+   * time.
    */
   addWhole(bytes: Buffer, end: number, offset: number): void {
     const { buffer, byteOffset } = bytes;
@@ -62,7 +62,7 @@ export class SegmentIndex {
     return new BigUint64Array(this.words.slice(0, 2 * this.count).buffer).sort();
   }
 
-  /** As a file. */
+  /** The content of the index file. */
   encode(): Buffer {
     const { places } = this;
     const bytes = Buffer.alloc(INDEX_HEAD_BYTES + places.byteLength);
@@ -110,7 +110,7 @@ export function offsetsOf(places: BigUint64Array, word: number): number[] {
   return found;
 }
 
-/** The entries of a segment that stand at offsets and are of a key, as bytes. */
+/** The entries at these offsets of a segment that are of a key, as bytes. */
 export async function readEntries(path: string, offsets: readonly number[], key: Uint32Array): Promise<Buffer[]> {
   const file = await openToRead(path);
   if (file === undefined) return [];
@@ -127,7 +127,7 @@ export async function readEntries(path: string, offsets: readonly number[], key:
   }
 }
 
-/** The content of a segment behind its head; empty where it is gone or none. */
+/** The content of a segment after its head; empty where it is removed or invalid. */
 export async function readSegment(path: string): Promise<Buffer> {
   const bytes = await readFile(path).catch(() => SEGMENT_HEAD);
   return bytes.subarray(0, SEGMENT_HEAD.length).equals(SEGMENT_HEAD)

@@ -1,5 +1,5 @@
-// Access to an HTTP listener: on loopback for programs of this machine, elsewhere with its token, which lies in a file of the data
-// directory. Refusals are Problems.
+// Access to an HTTP listener: on loopback for programs of this machine, elsewhere with its token from a file of the data directory.
+// Refusals are Problems.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync } from 'node:fs';
@@ -9,25 +9,25 @@ import { type HttpAddress, httpUrl } from '../config/http-address.ts';
 import { isLoopback } from '../config/listener-text.ts';
 import { Problem } from './problem.ts';
 
-/** The headers that decide. */
+/** The headers that decide about access. */
 export interface AccessHeaders {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
   readonly authorization?: string | undefined;
 }
 
-/** Throws a Problem where the request is not to be answered. */
+/** Throws a Problem where the request is refused. */
 export type Access = (request: { readonly headers: AccessHeaders }) => void;
 
 export interface ListenerAccess {
   readonly check: Access;
-  /** Whether routes without anybody's data are open to all. Without a token they are for this machine alone, as everything is. */
+  /** Whether routes without data are open to all. Without a token they are for this machine alone, like all others. */
   readonly openRoutes: boolean;
 }
 
 /**
  * @param token undefined: loopback only
- * @param ownPages whether web pages that the listener serves itself may ask
+ * @param ownPages whether web pages of the listener itself may ask
  * @throws Error where other machines could ask without a token
  */
 export function listenerAccess(address: HttpAddress, token: HttpToken | undefined, ownPages: boolean): ListenerAccess {
@@ -36,13 +36,13 @@ export function listenerAccess(address: HttpAddress, token: HttpToken | undefine
   throw new Error(`${httpUrl(address)} can be reached from other machines and so needs a token`);
 }
 
-/** Shorter ones are none. */
+/** Shorter texts are no tokens. */
 const TOKEN_CHARS_MIN = 16;
-/** Wrong tokens have the file looked at once in this time. */
+/** Shortest time between two reads of the file because of wrong tokens. */
 const LOOK_AGAIN_MS = 1000;
 
 /**
- * Only this machine may ask, and no web page: one that resolves its own name to 127.0.0.1 is known by its Host, one of another
+ * Only this machine may ask, and no web page: a page whose own name resolves to 127.0.0.1 is recognized by its Host, one of another
  * origin by its Origin.
  */
 function localOnly(ownPages: boolean): Access {
@@ -67,11 +67,12 @@ function withToken(token: HttpToken): Access {
 }
 
 /**
- * Asked for as `Authorization: Bearer …`. It lies in a file of the data directory, readable by its owner only; made at the first start
- * and kept, so that clients keep theirs. Another one in the file counts with its first use, or with a reload, and the one before no more.
+ * The token, required as `Authorization: Bearer …`. It is in a file of the data directory, readable by its owner only; made at the first
+ * start and kept, so that clients keep theirs. Another one in the file is valid from its first use, or a reload, and the former one no
+ * more.
  */
 export class HttpToken {
-  /** Of the file. */
+  /** Name of the file. */
   readonly name: string;
   private readonly file: string;
   private readonly changed: () => void;
@@ -79,7 +80,7 @@ export class HttpToken {
   private lookedAt = Number.NEGATIVE_INFINITY;
   private isNew = false;
 
-  /** @param changed hears of another token. Throws the system's error. */
+  /** @param changed is called after a change of the token. Throws the system's error. */
   constructor(data: string, name: string, changed: () => void) {
     this.name = name;
     this.file = join(data, name);
@@ -98,7 +99,7 @@ export class HttpToken {
     return true;
   }
 
-  /** Reads the file anew, or makes it anew; whether there has been another token since the last reload. Throws the system's error. */
+  /** Reads the file again, or makes it; returns whether the token has changed since the last reload. Throws the system's error. */
   reload(): boolean {
     this.accept(this.readOrMake());
     const { isNew } = this;
@@ -125,7 +126,7 @@ export class HttpToken {
     return token;
   }
 
-  /** A file that cannot be read is a reload's to tell of. */
+  /** An unreadable file is reported by a reload. */
   private readOrNothing(): string | undefined {
     try {
       return this.read();

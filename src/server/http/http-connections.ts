@@ -1,5 +1,5 @@
-// The connections of an HTTP listener: limits in all and by source, the silent closed first when there are too many, and some beyond
-// the limits for health alone.
+// The connections of an HTTP listener: limits in all and by source, silent ones closed first when there are too many, and some
+// beyond the limits for health alone.
 
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -7,12 +7,12 @@ import { parseIp } from '../../sip/ip.ts';
 import { Descriptors } from '../../transport/linux/descriptors.ts';
 
 export interface ConnectionLimits {
-  /** Which share of the process's descriptors they have. */
+  /** The listener's share of the process's descriptors. */
   readonly descriptors: Parameters<Descriptors['hasCapacity']>[0];
-  /** In all, and from an IPv4 address or an IPv6 /64. */
+  /** Connections in all, and from an IPv4 address or an IPv6 /64. */
   readonly connections: number;
   readonly perSource: number;
-  /** Beyond those, for health alone. */
+  /** Further connections, for health alone. */
   readonly forHealth: number;
 }
 
@@ -20,9 +20,9 @@ interface Client {
   readonly socket: Socket;
   readonly source: string;
   readonly healthOnly: boolean;
-  /** Requests under way. */
+  /** Requests in progress. */
   busy: number;
-  /** Whether it has ever asked something. */
+  /** Whether it has ever sent a request. */
   asked: boolean;
 }
 
@@ -31,7 +31,7 @@ export class HttpConnections {
   dropped = 0;
   private readonly limits: ConnectionLimits;
   private readonly descriptors = new Descriptors();
-  /** By the other end's address and port, which a socket inside TLS has in common with the one around it; the oldest first. */
+  /** By the peer's address and port, which are the same for a socket inside TLS and the one around it; the oldest first. */
   private readonly clients = new Map<string, Client>();
 
   constructor(server: Server, limits: ConnectionLimits) {
@@ -48,7 +48,7 @@ export class HttpConnections {
     return client.healthOnly;
   }
 
-  /** It has been answered. */
+  /** The request has been answered. */
   ends(socket: Socket): void {
     const client = this.clients.get(keyOf(socket));
     if (client !== undefined) client.busy--;
@@ -84,7 +84,9 @@ export class HttpConnections {
     return others.length < this.limits.forHealth || this.drop(others);
   }
 
-  /** Closes the oldest that has never asked anything, else the oldest that asks nothing now; false where all are at work. */
+  /**
+   * Closes the oldest connection that has never sent a request, else the oldest without one in progress; false where all are busy.
+   */
   private drop(clients: readonly Client[]): boolean {
     const idle = clients.filter(({ busy }) => busy === 0);
     const victim = idle.find(({ asked }) => !asked) ?? idle[0];

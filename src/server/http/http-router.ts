@@ -10,7 +10,7 @@ export interface Found<T> {
 
 interface Entry<T> {
   readonly method: string;
-  /** Captures the parameters. */
+  /** Matches the path and captures the parameters. */
   readonly pattern: RegExp;
   readonly names: readonly string[];
   readonly route: T;
@@ -21,7 +21,7 @@ const PARAMETER = /\{([A-Za-z]+)\}/g;
 export class HttpRouter<T> {
   private readonly entries: Entry<T>[] = [];
 
-  /** @param path such as `/v1/aors/{aor}`; of several that fit the first one added wins */
+  /** @param path such as `/v1/aors/{aor}`; of several that match the first one added wins */
   add(method: string, path: string, route: T): void {
     const fixed = path.split(PARAMETER).filter((_, i) => i % 2 === 0);
     const pattern = new RegExp(`^${fixed.map((text) => text.replace(/[.*+?^$()[\]\\|]/g, '\\$&')).join('([^/]+)')}$`);
@@ -29,9 +29,9 @@ export class HttpRouter<T> {
     this.entries.push({ method, pattern, names, route });
   }
 
-  /** Throws a Problem: 404 where no path fits, 405 where one does with other methods, 400 where escapes are malformed. */
+  /** Throws a Problem: 404 where no path matches, 405 where one does with other methods, 400 where escapes are malformed. */
   find(method: string, path: string): Found<T> {
-    // What answers GET answers HEAD; the engines leave the body out.
+    // Routes for GET answer HEAD; the engines leave the body out.
     const wanted = method === 'HEAD' ? 'GET' : method;
     const methods: string[] = [];
     for (const { method: served, pattern, names, route } of this.entries) {

@@ -1,4 +1,4 @@
-// An HTTP listener by node:http: connections, TLS, bodies, streams. Routes, access and errors are http-surface.ts's.
+// An HTTP listener by node:http: connections, TLS, bodies, streams. http-surface.ts has routes, access and errors.
 
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
@@ -40,12 +40,12 @@ export interface HttpServerOptions {
 const CONNECTIONS: ConnectionLimits = { descriptors: 'admin', connections: 256, perSource: 128, forHealth: 32 };
 
 const TIMES = {
-  /** To receive a request whole. */
+  /** Time to receive a complete request. */
   requestMs: 10_000,
-  /** How often Node looks for requests that take longer. */
+  /** Interval at which Node looks for requests that take longer. */
   checkMs: 1000,
   keepAliveMs: 65_000,
-  /** How long a certificate handshake may take. */
+  /** Time for a TLS handshake. */
   handshakeMs: 10_000,
 };
 
@@ -54,7 +54,7 @@ export class HttpServer {
   private readonly server: Server;
   private readonly connections: HttpConnections;
 
-  /** Throws an Error where a file of TLS cannot be read. */
+  /** Throws an Error where a TLS file cannot be read. */
   constructor(options: HttpServerOptions) {
     const { address } = options;
     this.options = options;
@@ -73,12 +73,12 @@ export class HttpServer {
     this.connections = new HttpConnections(this.server, options.limits ?? CONNECTIONS);
   }
 
-  /** Connections that were closed for others, or not let in. */
+  /** Connections that were closed for others, or refused. */
   get droppedConnections(): number {
     return this.connections.dropped;
   }
 
-  /** Binds; gives the address, with the port it got. Rejects with a bindError where the address cannot be had. */
+  /** Binds; returns the address, with its real port. Rejects with a bindError where the address cannot be bound. */
   listen(): Promise<HttpAddress> {
     const { address } = this.options;
     return new Promise((resolve, reject) => {
@@ -86,14 +86,14 @@ export class HttpServer {
       this.server.once('error', refused);
       this.server.listen(address.port, address.host, () => {
         this.server.off('error', refused);
-        // No descriptor for a connection, for one: it has been closed.
+        // For example, there was no descriptor for a connection, and it has been closed.
         this.server.on('error', (error) => this.options.log('warn', 'http listener error', { error: error.message }));
         resolve({ ...address, port: (this.server.address() as AddressInfo).port });
       });
     });
   }
 
-  /** Reads the certificate's files anew. */
+  /** Reads the certificate's files again. */
   reloadTls(): void {
     if (this.options.address.scheme === 'https') (this.server as TlsServer).setSecureContext(readTls(this.options.tls));
   }
@@ -124,9 +124,9 @@ export class HttpServer {
       const result = await route.handle({ params, search, headers, body, node: { request, response }, onGone });
       if (result !== TAKEN) await send(response, result);
     } catch (error) {
-      if (response.headersSent || socket.destroyed) return void response.destroy(); // the client closed it, or a stream broke
+      if (response.headersSent || socket.destroyed) return void response.destroy(); // the client closed it, or a stream failed
       const failure = surface.failure(error, method, path);
-      if (failure.status === 413) response.shouldKeepAlive = false; // the rest of the body is still to come
+      if (failure.status === 413) response.shouldKeepAlive = false; // the rest of the body is still arriving
       await send(response, failure);
     }
   }

@@ -1,5 +1,5 @@
-// The part of an HTTP listener that every engine shares: routes, access, JSON bodies, errors as problem+json. The engines bring
-// requests and send answers: http-server.ts by node:http, uws-server.ts by uWebSockets.js.
+// The part of an HTTP listener that all engines share: routes, access, JSON bodies, errors as problem+json. The engines receive requests and
+// send answers: http-server.ts by node:http, uws-server.ts by uWebSockets.js.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../process/log.ts';
@@ -9,17 +9,17 @@ import { PROBLEM_TYPE, Problem, problemBody } from './problem.ts';
 
 export const BODY_BYTES_MAX = 1 << 20;
 
-/** By name, in lower case. */
+/** Headers by name, in lower case. */
 export type HttpHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface HttpRequest {
   readonly params: Readonly<Record<string, string>>;
-  /** The text behind the question mark; empty without one. */
+  /** The text after the question mark; empty without one. */
   readonly search: string;
   readonly headers: HttpHeaders;
-  /** Of JSON; undefined where there is none. */
+  /** The parsed JSON body; undefined without one. */
   readonly body: unknown;
-  /** For an answer that is not in one piece; the handler then returns TAKEN. Undefined on another engine than node:http. */
+  /** For an answer in several pieces; the handler then returns TAKEN. Undefined on an engine other than node:http. */
   readonly node: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined;
   /** Calls back when the client closes its connection before the answer. */
   onGone(callback: () => void): void;
@@ -29,17 +29,17 @@ export interface HttpAnswer {
   readonly status?: number;
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text as it is, pieces as they come, anything else as JSON; undefined for none. */
+  /** Text as it is, pieces as they arrive, anything else as JSON; undefined for none. */
   readonly body?: unknown;
 }
 
-/** The handler answers by itself. */
+/** The handler sends the answer by itself. */
 export const TAKEN = Symbol('taken');
 
 export type HttpResult = HttpAnswer | typeof TAKEN;
 export type HttpHandler = (request: HttpRequest) => HttpResult | Promise<HttpResult>;
 
-/** Clients of a route: those with the token; all, for files without anybody's data; all, for health, also beyond the limits. */
+/** Clients of a route: those with the token; all, for files without data; all, for health, also beyond the limits. */
 export type RouteAccess = 'token' | 'open' | 'health';
 
 export interface Handled {
@@ -50,7 +50,7 @@ export interface Handled {
 export interface HttpSurfaceOptions {
   readonly access: ListenerAccess;
   readonly log: Log;
-  /** `any`: a body is read as JSON whatever its Content-Type. Only where no route changes anything: browsers send such bodies for every page. */
+  /** `any`: a body is read as JSON for any Content-Type. Only where no route changes anything: browsers send such bodies for every page. */
   readonly bodyTypes?: 'application/json' | 'any';
 }
 
@@ -68,8 +68,8 @@ export class HttpSurface {
   }
 
   /**
-   * The route of a request. A client without access is refused first: it does not learn which routes there are.
-   * @param path undefined where the request target is none
+   * The route of a request. A client without access is refused first: it does not learn which routes exist.
+   * @param path undefined where the request target has none
    * @throws Problem
    */
   find(method: string, path: string | undefined, headers: HttpHeaders): Found<Handled> {
@@ -111,12 +111,12 @@ export function tooLarge(): Problem {
   return new Problem(413, 'too_large', `a body may have at most ${BODY_BYTES_MAX} bytes`);
 }
 
-/** A body of GET or HEAD has no meaning, and is not waited for. */
+/** A body of GET or HEAD has no meaning, and is not awaited. */
 export function hasBody(method: string): boolean {
   return method !== 'GET' && method !== 'HEAD';
 }
 
-/** The path of a request target; undefined where it is none (RFC 9112 §3.2.1, §3.2.2), or one that could be taken for a host. */
+/** The path of a request target; undefined where it has none (RFC 9112 §3.2.1, §3.2.2), or one that could be taken for a host. */
 export function pathOf(target: string): string | undefined {
   if (PLAIN_PATH.test(target)) return target;
   const absolute = target.startsWith('/') ? `http://localhost${target}` : target;
@@ -125,10 +125,10 @@ export function pathOf(target: string): string | undefined {
   return pathname.startsWith('//') ? undefined : pathname;
 }
 
-/** What URL would leave as it is: no dot segments, backslashes, fragments, nor anything that it escapes. */
+/** Paths that URL leaves unchanged: no dot segments, backslashes, fragments, and no characters that it escapes. */
 const PLAIN_PATH = /^(?:\/(?:[A-Za-z0-9_~:@!$&'()*+,;=-]|%(?!2[Ee]))[A-Za-z0-9._~:@!$&'()*+,;=%-]*)+$/;
 
-/** Names and values by turns, the length left aside. */
+/** Names and values alternate; the length is left out. */
 export function headersOf({ type, headers, body }: HttpAnswer): string[] {
   const list =
     body === undefined

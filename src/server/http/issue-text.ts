@@ -1,8 +1,8 @@
-// What is wrong with a value, by its place.
+// Texts of faults in values, with their places.
 
 import type { z } from 'zod';
 
-/** A key that is not there is missing; zod has it of type "undefined". */
+/** A missing key is named so; zod reports the type "undefined". */
 export function issueMessage({ code, message }: z.core.$ZodIssue): string {
   return code === 'invalid_type' && message.endsWith('received undefined') ? 'is missing' : message;
 }

@@ -87,7 +87,7 @@ function parameters(schema: z.ZodType | undefined, where: 'path' | 'query'): obj
   }));
 }
 
-/** JSON Schema; a schema with an ID is a reference, and itself one of `named`. */
+/** JSON Schema; a schema with an ID becomes a reference, and is added to `named`. */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output', named: Schemas): object {
   const json = z.toJSONSchema(z.object({ it: schema }), { io, unrepresentable: 'any' });
   const text = JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/');

@@ -8,14 +8,14 @@ export class Problem extends Error {
   readonly status: number;
   /** A stable word for programs, e.g. `not_found`. */
   readonly code: string;
-  /** By part of the request. */
+  /** Faults by part of the request. */
   readonly errors: readonly { readonly path: string; readonly message: string }[];
-  /** Of a 405: the methods that there are (RFC 9110 §15.5.6). */
+  /** Methods of the path, for a 405 (RFC 9110 §15.5.6). */
   readonly allow: string | undefined;
 
   constructor(status: number, code: string, detail: string, errors: Problem['errors'] = [], allow?: string) {
     const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0; // an answer, not a fault: its stack is never read and would cost most of it
+    Error.stackTraceLimit = 0; // it is an answer, not a fault: its stack is never read and would be most of its cost
     super(detail);
     Error.stackTraceLimit = stackTraceLimit;
     this.status = status;

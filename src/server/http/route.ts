@@ -26,7 +26,7 @@ export const TAGS = {
 type Tag = keyof typeof TAGS;
 
 export interface Route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
-  /** Of the operation, for clients that are made from the document. */
+  /** Name of the operation, for clients generated from the document. */
   readonly name: string;
   readonly tag: Tag;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -34,15 +34,15 @@ export interface Route<P extends z.ZodType, Q extends z.ZodType, B extends z.Zod
   readonly path: string;
   readonly summary: string;
   readonly params?: P;
-  /** A field that is an array there may be repeated. */
+  /** A field that is an array may be repeated. */
   readonly query?: Q;
   readonly body?: B;
-  /** Of a 200, or `status`; absent where it is a stream or empty. */
+  /** Body of a 200, or of `status`; absent where it is a stream or empty. */
   readonly response?: z.ZodType;
-  /** Content type of a stream: the handler then gives its pieces, or TAKEN. */
+  /** Content type of a stream: the handler then returns its pieces, or TAKEN. */
   readonly streams?: string;
   readonly status?: number;
-  /** The problem's code where the input is not as described; by default `bad_request`. */
+  /** The problem's code for invalid input; by default `bad_request`. */
   readonly refusal?: string;
   /** An object is sent as JSON, a text as it is. */
   handle(input: RouteInput<z.output<P>, z.output<Q>, z.output<B>>): unknown;
@@ -53,13 +53,13 @@ export type AnyRoute = Omit<Route<z.ZodType, z.ZodType, z.ZodType>, 'handle'>;
 
 const NOTHING = z.strictObject({});
 
-/** Collects routes: each is served and stands in the document. */
+/** Collects routes: each is served and is in the document. */
 export class Routes {
   readonly all: AnyRoute[] = [];
   private readonly surface: HttpSurface;
   private readonly first: (http: HttpRequest) => void;
 
-  /** @param first looks at each request before its route does, and throws a Problem where it is not to be answered */
+  /** @param first checks each request before its route, and throws a Problem to refuse it */
   constructor(surface: HttpSurface, first: (http: HttpRequest) => void = () => {}) {
     this.surface = surface;
     this.first = first;
@@ -94,14 +94,14 @@ export class Routes {
   }
 }
 
-/** The fields of an object as JSON Schema has them. */
+/** The fields of an object in JSON Schema. */
 function fieldsIn(schema: z.ZodType | undefined): Record<string, { readonly type?: string }> {
   if (schema === undefined) return {};
   const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return (json.properties ?? {}) as Record<string, { readonly type?: string }>;
 }
 
-/** Whether parameters are as the router gives them, so that a check would find nothing. */
+/** Whether parameters are any text, as the router provides them, so that a check is unnecessary. */
 function areAnyText(params: z.ZodType): boolean {
   const fields = Object.values(fieldsIn(params));
   return fields.every((field) => field.type === 'string' && Object.keys(field).every((key) => ANY_TEXT.includes(key)));

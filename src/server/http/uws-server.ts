@@ -1,5 +1,5 @@
-// An HTTP listener by uWebSockets.js (docs/decisions/0094), for what is asked often. Routes, access and errors are http-surface.ts's.
-// The library closes a connection that is silent for ten seconds.
+// An HTTP listener by uWebSockets.js (docs/decisions/0094), for frequent requests. http-surface.ts has routes, access and errors. The
+// library closes a connection that is silent for ten seconds.
 
 import { STATUS_CODES } from 'node:http';
 import { Descriptors } from '../../transport/linux/descriptors.ts';
@@ -27,12 +27,12 @@ import {
 const LISTEN_EXCLUSIVELY = 1;
 
 export interface UwsServer {
-  /** With the port it got. */
+  /** The address with its real port. */
   readonly address: HttpAddress;
   close(): void;
 }
 
-/** Listens. Throws where the address cannot be had. */
+/** Listens. Throws where the address cannot be bound. */
 export function openUwsServer(
   library: Uws.UWebSockets,
   address: HttpAddress,
@@ -53,15 +53,15 @@ export function openUwsServer(
   app.listen(address.host, address.port, LISTEN_EXCLUSIVELY, (result) => {
     socket = result;
   });
-  // The library does not say why.
+  // The library gives no reason.
   if (socket === false) throw bindError('EADDRINUSE', httpUrl(address));
   return {
     address: { ...address, port: library.us_socket_local_port(socket) },
-    close: () => void app.close(), // its listener, too
+    close: () => void app.close(), // this closes its listener, too
   };
 }
 
-/** One request. An error that left it would end the process. */
+/** One request. An error that leaves it would end the process. */
 class UwsCall implements HttpRequest {
   readonly node = undefined;
   readonly headers: HttpHeaders;
@@ -83,7 +83,7 @@ class UwsCall implements HttpRequest {
     this.path = pathOf(request.getUrl());
     this.headers = {
       host: request.getHeader('host'),
-      origin: request.getHeader('origin') || undefined, // empty: there is none
+      origin: request.getHeader('origin') || undefined, // empty: the header is missing
       authorization: request.getHeader('authorization') || undefined,
     };
   }
@@ -139,7 +139,7 @@ class UwsCall implements HttpRequest {
       if (!waits || this.gone) return;
       length += chunk.byteLength;
       const fits = length <= BODY_BYTES_MAX;
-      if (fits) chunks.push(Buffer.from(chunk.slice(0))); // the library's memory, valid until this returns
+      if (fits) chunks.push(Buffer.from(chunk.slice(0))); // a copy: the library's memory is valid until this returns
       if (fits && !isLast) return;
       waits = false;
       try {
@@ -164,7 +164,7 @@ class UwsCall implements HttpRequest {
     const status = answer.status ?? (answer.body === undefined ? 204 : 200);
     const text = answer.body === undefined ? '' : bodyOf(answer.body);
     const headers = headersOf(answer);
-    const closes = status === 413; // the rest of the body is still to come
+    const closes = status === 413; // the rest of the body is still arriving
     response.writeStatus(`${status} ${STATUS_CODES[status]}`);
     for (let i = 0; i < headers.length; i += 2) response.writeHeader(headers[i], headers[i + 1]);
     if (this.method !== 'HEAD') response.end(text, closes);

@@ -4,12 +4,12 @@ import { createHmac } from 'node:crypto';
 
 const BASE64_KEY = 'whsec_';
 
-/** The key that a secret stands for: `whsec_` and base64, or its own bytes. */
+/** The key of a secret: the base64 part after `whsec_`, or its own bytes. */
 export function signatureKey(secret: string): Buffer {
   return secret.startsWith(BASE64_KEY) ? Buffer.from(secret.slice(BASE64_KEY.length), 'base64') : Buffer.from(secret);
 }
 
-/** The headers that name and sign a request. @param id the same where it is sent again */
+/** The headers that name and sign a request. @param id the same for a repetition */
 export function signedHeaders(key: Buffer, id: string, body: string): Record<string, string> {
   const seconds = Math.floor(Date.now() / 1000);
   const signature = createHmac('sha256', key).update(`${id}.${seconds}.${body}`).digest('base64');

@@ -1,5 +1,5 @@
-// The location service as programs and HTTP ask it: an AOR as text in, its targets out, from committed records and without the
-// shards' help. Which bindings count is core/lookup/targets', what they look like core/binding/binding-view's.
+// The location service for programs and HTTP: an AOR as text in, its targets out, from committed records and without the shards.
+// core/lookup/targets selects the bindings, core/binding/binding-view has their form.
 
 import { instanceAt, instanceEnd } from '../../core/binding/binding.ts';
 import { type Binding, viewBinding } from '../../core/binding/binding-view.ts';
@@ -34,62 +34,62 @@ import { aorText } from '../../sip/shown-text.ts';
 
 const NONE: readonly Binding[] = Object.freeze([]);
 
-/** What a lookup finds. */
+/** Result of a lookup. */
 export interface Lookup {
-  /** The canonical AOR: user@host, the host in lower case, escapes only where they are needed to read it as the same AOR. */
+  /** The canonical AOR: user@host, the host in lower case, escapes only where its meaning requires them. */
   readonly aor: string;
-  /** Where a request may be sent now, best first: by q, then the one refreshed last. One per instance. */
+  /** Present targets of a request, best first: by q, then the one refreshed last. One per instance. */
   readonly contacts: readonly Binding[];
-  /** Other flows of the same instances, for when a contact's own turns out to have failed (RFC 5626 §5.3: 430). */
+  /** Other flows of the same instances, for use after a contact's own flow has failed (RFC 5626 §5.3: 430). */
   readonly fallbacks: readonly Binding[];
-  /** In a cluster, where this node does not hear of changes now: how old the answer may be, ms. */
+  /** In a cluster, on a node that gets no changes now: greatest age of the answer, ms. */
   readonly lagMs?: number;
 }
 
-/** What of the policy concerns lookups by name. */
+/** The part of the policy for lookups by name. */
 export type LookupRules = Pick<Policy, 'domains' | 'gruu' | 'gruuGeneration'> &
   Partial<Pick<Policy, 'byDomain' | 'bulkNumbers' | 'push' | 'ping' | 'pings'>>;
 
 export interface LocationLookupOptions {
-  /** By shard. */
+  /** Readers by shard. */
   readonly readers: readonly LocationReader[];
-  /** 32 bytes: the data directory's. */
+  /** Secret of the data directory, 32 bytes. */
   readonly secret: Uint8Array;
   readonly policy: LookupRules;
-  /** Which connections still stand; null where the server holds none. */
+  /** Liveness of connections; null where the server has none. */
   readonly flows: FlowLiveness | null;
   readonly statics: StaticTable;
   /** Results of pings, by shard. */
   readonly pings?: readonly SharedArrayBuffer[];
-  /** How a binding ends: when its time is over, or only when it is removed, where records do not follow refreshes. By time if nothing is said. */
+  /** The end of a binding: by its expiry, or only by its removal, where records do not follow refreshes. By default `by time`. */
   readonly ends?: 'by time' | 'by removal';
-  /** Of a node of a cluster: how old what it has of a shard may be. */
+  /** On a node of a cluster: greatest age of its data of a shard. */
   readonly lagMs?: ((shard: number) => number) | undefined;
 }
 
-/** What the caller wants of a contact (RFC 3841): values as in the header fields, e.g. `*;audio;require`. */
+/** The caller's preferences for a contact (RFC 3841): values as in the header fields, e.g. `*;audio;require`. */
 export interface LookupPreferences {
   readonly acceptContact?: readonly string[] | undefined;
   readonly rejectContact?: readonly string[] | undefined;
 }
 
-/** Devices of an AOR that sleep. */
+/** Sleeping devices of an AOR. */
 export interface Asleep {
-  /** Of the AOR: four words. */
+  /** Key of the AOR: four words. */
   readonly key: Uint32Array;
   readonly devices: readonly PushDevice[];
 }
 
-/** Why there is nothing to look up. */
+/** Why a lookup is refused. */
 export type NoLookup = 'no AOR' | 'not served';
 
 export class LocationLookup {
   private readonly options: LocationLookupOptions;
-  /** Null where none are given out. */
+  /** Null where no GRUUs are given out. */
   gruus: Gruus | null = null;
-  /** Null where no PBX has any. */
+  /** Null where no PBX has bulk numbers. */
   numbers: BulkNumbers | null = null;
-  /** Null where pings are of no account. */
+  /** Null where pings do not count. */
   pings: PingRules | null = null;
   private domains = new Domains([]);
   private dormantMs = KEPT_NEVER;
@@ -117,9 +117,9 @@ export class LocationLookup {
   }
 
   /**
-   * @param aor as a SIP or SIPS URI, a GRUU among them, or bare: user@host
+   * @param aor as a SIP or SIPS URI, or a GRUU, or bare: user@host
    * @param now epoch ms
-   * @param preferences leave out contacts that are able to do something else, and order the rest
+   * @param preferences leave out contacts known not to match, and order the rest
    */
   lookup(aor: string, now: number, preferences?: CallerPreferences): Lookup | NoLookup {
     const found = this.find(aor, now, preferences);
@@ -148,7 +148,7 @@ export class LocationLookup {
     return targets.count + targets.fallbacks === 0 ? found : this.views(found.aor, images, now);
   }
 
-  /** Devices that a lookup of the AOR is to wake first; undefined: there are none. */
+  /** Devices that a lookup of the AOR must wake first; undefined without any. */
   asleep(aor: string, now: number): Asleep | undefined {
     const { asked, record } = this;
     const named = this.dormantMs < 0 ? undefined : this.aor(aor);
@@ -162,7 +162,7 @@ export class LocationLookup {
     return devices.length === 0 ? undefined : { key: asked.key.slice(), devices };
   }
 
-  /** Whether an AOR has anything, registered or static. */
+  /** Whether an AOR has any binding, registered or static. */
   has(aor: string, now: number): boolean {
     const named = this.aor(aor);
     if (named === undefined) return false;
@@ -205,7 +205,7 @@ export class LocationLookup {
     return { ping: answeredAtS === 0 ? { losses } : { losses, rttMs, answeredAt: answeredAtS * 1000 } };
   }
 
-  /** Brings the record of the AOR that is asked for into `record`; its length, 0 where there is none that is sound. */
+  /** Reads the record of the AOR in question into `record`; returns its length, 0 without a sound one. */
   private read(): number {
     const { record } = this;
     const { readers } = this.options;
@@ -216,7 +216,7 @@ export class LocationLookup {
 }
 
 /**
- * The preferences of one query, for as many lookups as it has; undefined: none.
+ * The preferences of one query, for all its lookups; undefined: none.
  * @throws RangeError where there are too many, which names the limit
  */
 export function readCallerPreferences(preferences: LookupPreferences | undefined): CallerPreferences | undefined {

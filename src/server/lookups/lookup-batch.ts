@@ -5,9 +5,9 @@ import { Problem } from '../http/problem.ts';
 import type { Lookup, NoLookup } from './location-lookup.ts';
 import { lookupJson } from './lookup-json.ts';
 
-/** AORs that one batch may ask for. */
+/** AORs in one batch, at most. */
 export const BATCH_MAX = 1000;
-/** Characters that the answer to one batch may have. */
+/** Characters of the answer to one batch, at most. */
 const ANSWER_MAX = 1 << 24;
 
 export class LookupBatch {
@@ -22,7 +22,7 @@ export class LookupBatch {
   }
 
   /**
-   * Looks the next one up; the answer to all, as JSON, where that was the last.
+   * Looks the next AOR up; after the last it returns the answer to all, as JSON.
    * @throws Problem
    */
   next(): string | undefined {

@@ -1,4 +1,4 @@
-// A lookup as the API gives it: the same as inside a program, and of each contact its route set as the value of a Route header.
+// A lookup in the API: the same as inside a program, and for each contact its route set as the value of a Route header.
 
 import * as z from 'zod';
 import type { Binding } from '../../core/binding/binding-view.ts';
@@ -32,7 +32,7 @@ const lookup = {
 };
 export const lookupSchema = z.object(lookup).meta({ id: 'Lookup' });
 
-/** Which of a batch cannot be looked up, and why. */
+/** An AOR of a batch, with the reason if it cannot be looked up. */
 export const lookupResultSchema = z
   .object({ ...lookup, error: z.enum(['bad_aor', 'not_served', 'unreadable']).optional() })
   .meta({ id: 'LookupResult' });

@@ -1,5 +1,5 @@
-// A listener of its own for lookups by HTTP, because proxies ask it for every call (docs/decisions/0066). By uWebSockets.js where that
-// loads, else by node:http, for 1.4 times the CPU (docs/benchmarks.md).
+// A separate listener for lookups by HTTP, because proxies use it for every call (docs/decisions/0066). It uses uWebSockets.js where
+// that loads, else node:http, for 1.4 times the CPU (docs/benchmarks.md).
 
 import { uWebSockets } from '../../transport/websocket/uwebsockets.ts';
 import { isLoopback } from '../config/listener-text.ts';
@@ -18,16 +18,16 @@ const TOKEN_FILE = 'lookup.token';
 const LIMITS: ConnectionLimits = { descriptors: 'lookup', connections: 1024, perSource: 1024, forHealth: 0 };
 
 export interface LookupListener {
-  /** With the port it got. */
+  /** The address with its real port. */
   readonly address: HttpAddress;
-  /** Reads the token's file anew; its name where the token has changed. Throws the system's error. */
+  /** Reads the token's file again; returns its name if the token has changed. Throws the system's error. */
   reloadToken(): readonly string[];
   close(): Promise<void>;
 }
 
 /**
- * Listens. Rejects with the system's error where the address cannot be had.
- * @param data directory that the token lies in; it is asked for where other machines can reach the address
+ * Listens. Rejects with the system's error where the address cannot be bound.
+ * @param data directory with the token, which is required where other machines can reach the address
  */
 export async function openLookupListener(
   { host, port }: HttpAddress,

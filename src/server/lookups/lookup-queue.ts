@@ -1,13 +1,13 @@
-// Batches of lookups under way. Each turn of the event loop gives them a few milliseconds, one lookup of each in turn, so that nobody
-// waits for another's batch, nor the rest of the process for all of them.
+// Batches of lookups in progress. Each turn of the event loop gives them a few milliseconds, one lookup of each in turn. So no
+// client waits for another's batch, nor the rest of the process for all of them.
 
 import type { HttpRequest } from '../http/http-surface.ts';
 import { Problem } from '../http/problem.ts';
 import type { LookupBatch } from './lookup-batch.ts';
 
-/** Time that lookups may take before everything else has its turn. */
+/** Time for lookups before all other work has its turn. */
 const SLICE_MS = 5;
-/** Batches under way at once; a client with one more is asked to come back. */
+/** Batches in progress at once; a client with one more is told to come again. */
 const BATCHES_MAX = 64;
 
 interface Waiting {
@@ -21,7 +21,7 @@ export class LookupQueue {
   private turn: NodeJS.Immediate | undefined;
 
   /**
-   * The results of a batch; never, where its client has closed the connection.
+   * The results of a batch; never resolves where its client has closed the connection.
    * @throws Problem
    */
   run(batch: LookupBatch, client: Pick<HttpRequest, 'onGone'>): Promise<string> {

@@ -10,13 +10,13 @@ import { BATCH_MAX, LookupBatch } from './lookup-batch.ts';
 import { lookupJson, lookupResultSchema, lookupSchema } from './lookup-json.ts';
 import type { LookupQueue } from './lookup-queue.ts';
 
-/** Throws an UnreadableError where the disk does not give the record. */
+/** Throws an UnreadableError where the disk fails to return the record. */
 export type Find = (aor: string, preferences?: CallerPreferences) => Lookup | NoLookup;
 
-/** What is asked for a lookup. */
+/** The parts that answer lookups. */
 export interface Lookups {
   readonly find: Find;
-  /** Has devices woken that sleep: resolves when they have registered, or have had their time; undefined: none sleeps. */
+  /** Wakes sleeping devices: resolves when they have registered, or their time is over; undefined: none sleeps. */
   readonly wake: (aor: string) => Promise<void> | undefined;
 }
 
@@ -50,7 +50,7 @@ const BATCH = {
   response: z.object({ results: z.array(lookupResultSchema).describe('in the order of the question') }),
 } as const;
 
-/** For the OpenAPI document. */
+/** Routes for the OpenAPI document. */
 export const LOOKUP_ROUTES = [ONE, BATCH];
 
 export function addLookupRoutes(routes: Routes, { find, wake }: Lookups, queue: LookupQueue): void {

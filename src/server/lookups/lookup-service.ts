@@ -1,4 +1,4 @@
-// Lookups beside a running pool: the readers they need and the HTTP listeners that answer them. SIP's are the shards' own.
+// Lookups beside a running pool: their readers and HTTP listeners. The shards answer lookups over SIP.
 
 import { createAorReader } from '../../core/lookup/aor-key.ts';
 import type { CallerPreferences } from '../../core/lookup/caller-preferences.ts';
@@ -20,16 +20,16 @@ import {
 } from './location-lookup.ts';
 import { type LookupListener, openLookupListener } from './lookup-listener.ts';
 
-/** Lookups by HTTP, each of a batch's by itself. */
+/** Lookups by HTTP, with each of a batch counted. */
 export interface LookupCounts {
   found: number;
   nobody: number;
   refused: number;
 }
 
-/** What there may be beside the bindings. */
+/** Optional parts beside the bindings. */
 export interface LookupParts {
-  /** By shard, in a cluster: how far this node may be behind. */
+  /** By shard, in a cluster: greatest age of this node's data. */
   readonly lagMs?: ((shard: number) => number) | undefined;
   /** Wakes devices. */
   readonly push?: PushService | undefined;
@@ -42,12 +42,12 @@ export class LookupService {
   private readonly push: PushService | undefined;
   private readonly listeners: LookupListener[] = [];
 
-  /** Where lookups are answered by HTTP, with real ports. */
+  /** Addresses of the HTTP listeners for lookups, with real ports. */
   get listen(): readonly HttpAddress[] {
     return this.listeners.map(({ address }) => address);
   }
 
-  /** Rejects with the system's error where an address cannot be had; nothing stays open then. */
+  /** Rejects with the system's error where an address cannot be bound; nothing stays open then. */
   static async open(
     pool: Pool,
     directory: DataDirectory,
@@ -80,7 +80,7 @@ export class LookupService {
     this.lookups.configure(policy);
   }
 
-  /** Reads the tokens' files anew; the names of those that have changed. Throws the system's error. */
+  /** Reads the tokens' files again; returns the names of the changed ones. Throws the system's error. */
   reloadTokens(): readonly string[] {
     return this.listeners.flatMap((listener) => listener.reloadToken());
   }
@@ -89,14 +89,14 @@ export class LookupService {
     return this.lookups.lookup(aor, this.clock.now(), readCallerPreferences(preferences));
   }
 
-  /** Resolves when the devices of the AOR that sleep have woken, or have had their time; undefined: none sleeps. */
+  /** Resolves when the AOR's sleeping devices have woken, or their time is over; undefined: none sleeps. */
   wake(aor: string): Promise<void> | undefined {
     const { push } = this;
     const asleep = push && this.lookups.asleep(aor, this.clock.now());
     return push && asleep && push.wake(asleep.key, asleep.devices);
   }
 
-  /** For HTTP: counted. */
+  /** A lookup by HTTP, which is counted. */
   private find(aor: string, preferences: CallerPreferences | undefined): Lookup | NoLookup {
     const found = this.lookups.lookup(aor, this.clock.now(), preferences);
     if (typeof found === 'string') this.counts.refused++;

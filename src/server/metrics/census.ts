@@ -1,17 +1,17 @@
-// Bindings by transport and domain: counted by reading them all in the background, when somebody looks, and never more of
-// the time than a small part of it. The shards keep no such counts, which would cost every registration something.
+// Bindings by transport and domain: counted by reading them all in the background, on demand, in a small part of the time at most. The
+// shards keep no such counts, which would cost every registration something.
 
 import type { Locations } from '../admin/locations.ts';
 
-/** A census rests this many times as long as it took, and so long at least: somebody looks at a page, or a scrape comes again and again. */
+/** A census rests this many times as long as it took, and so long at least: for a viewer of the page, or for repeated scrapes. */
 const RESTS = { page: { times: 9, msMin: 5000 }, scrape: { times: 99, msMin: 60_000 } } as const;
 const DOMAINS_SHOWN = 50;
 
 export interface CensusResult {
-  /** When it ended, epoch ms; null before the first. */
+  /** When the census ended, epoch ms; null before the first. */
   readonly at: number | null;
   readonly bindings: number;
-  /** Those whose devices sleep, beside them; null where no push service is served. */
+  /** Further bindings whose devices sleep; null where no push service is used. */
   readonly asleep: number | null;
   readonly transports: Readonly<Record<string, number>>;
   readonly domains: Readonly<Record<string, number>>;
@@ -60,7 +60,7 @@ export class Census {
       const by = { transports: Object.fromEntries(transports), domains: largest(domains) };
       this.result = { at: Date.now(), bindings, asleep, ...by };
     } catch {
-      // stopping: there is nobody left to tell
+      // A stopping pool: there is no result to keep.
     }
     this.endedAt = performance.now();
     this.tookMs = this.endedAt - began;

@@ -1,4 +1,4 @@
-// The certificates that the listeners show, for a scrape: read again where a file has changed, as the listeners do.
+// The listeners' certificates, for a scrape: a changed file is read again, as the listeners do.
 
 import { statSync } from 'node:fs';
 import { type CertificateEnd, certificateEnd, certificateFiles } from '../../transport/node/certificate-end.ts';
@@ -14,7 +14,7 @@ export class Certificates {
     for (const file of files) {
       const changed = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
       const last = before.get(file);
-      // A file that cannot be read has changed nothing: what it held is still in force.
+      // An unreadable file changes nothing: its former content is still in force.
       this.known.set(file, last?.changed === changed ? last : { changed, end: certificateEnd(file) ?? last?.end });
     }
     return [...this.known.values()].flatMap(({ end }) => end ?? []);

@@ -1,4 +1,4 @@
-// What /metrics says of a cluster, as this node sees it.
+// Metrics of a cluster as this node sees it.
 
 import { ACK_BOUNDS_MS, type ShardCount } from '../../cluster/shard-table.ts';
 import type { ClusterReading } from '../cluster/cluster-status.ts';

@@ -1,8 +1,8 @@
-// The text format that Prometheus reads (version 0.0.4): families of samples with labels. What is measured stands elsewhere.
+// The text format that Prometheus reads (version 0.0.4): families of samples with labels. Other files have the measurements.
 
 export type Labels = Readonly<Record<string, string | number>>;
 
-/** Upper bounds, how many values each bucket got (one more than bounds), and the sum of the values. */
+/** Upper bounds, the number of values in each bucket (one more than bounds), and the sum of the values. */
 export interface HistogramSample {
   readonly labels: Labels;
   readonly bounds: ArrayLike<number>;

@@ -1,5 +1,5 @@
-// /metrics: what the shards have counted, under the names that operators know (docs/operating.md lists them). Everything is
-// read from shared memory; no shard is asked, waited for or woken.
+// /metrics: the shards' counters, under the names that operators know (docs/operating.md lists them). All values come from shared memory; no shard
+// is asked, awaited or woken.
 
 import { outcomeOfReason, REASON_NAMES } from '../../core/uas/reasons.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName, REFUSED_BY_REASON } from '../../shard/observe/counters.ts';
@@ -33,47 +33,47 @@ import { pushMetrics } from './push-metrics.ts';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** What a scrape shows besides the shards' own. */
+/** Values of a scrape beside the shards' own. */
 export interface MetricsSource {
   readonly version: string;
   readonly ready: boolean;
-  /** An operator has taken the server out, or it stops. */
+  /** Whether an operator has drained the server, or it stops. */
   readonly draining: boolean;
   readonly restarts: number;
   readonly users: number;
   readonly readings: readonly ShardReading[];
   /** Answers to lookups by HTTP. */
   readonly lookups: Readonly<LookupCounts>;
-  /** Where users are asked for besides the user store. */
+  /** Report of the user provider beside the user store. */
   readonly provider?: ProviderReport | undefined;
-  /** Whom access tokens are shown. */
+  /** Report of the provider that verifies access tokens. */
   readonly issuer?: ProviderReport | undefined;
-  /** Where changes are sent to. */
+  /** Reports of the destinations of changes. */
   readonly deliveries?: readonly DeliveryReport[];
-  /** By transport and domain. */
+  /** Bindings by transport and domain. */
   readonly census?: CensusResult;
-  /** Where devices are woken. */
+  /** Report of wakes by push. */
   readonly pushes?: PushReport | undefined;
   /** As ClockKeeper.jumpS. */
   readonly clockJumpS?: number;
-  /** That the listeners show. */
+  /** Certificates of the listeners. */
   readonly certificates?: readonly CertificateEnd[];
-  /** Absent while starting. */
+  /** Absent during the start. */
   readonly flows?: Readonly<FlowCounts> | undefined;
   readonly limits: readonly LimitUsage[];
-  /** Of domains that have a limit. */
+  /** Use of domains that have a limit. */
   readonly quotas?: readonly QuotaUsage[];
-  /** Of the admin listener. */
+  /** Connections dropped by the admin listener. */
   readonly droppedConnections: number;
-  /** Of entries of the history that are not on disk. */
+  /** Bytes of history entries that are not on disk. */
   readonly historyLostBytes: number;
-  /** By shard. */
+  /** Bytes of the stores, by shard. */
   readonly storeBytes: readonly number[];
 }
 
 type Sample = readonly [Labels, number];
 
-/** @param more adds families of others */
+/** @param more adds further families */
 export function metricsText(source: MetricsSource, meters: ProcessMeters, more?: (out: Exposition) => void): string {
   const out = new Exposition();
   const { quotas = [] } = source;
@@ -392,7 +392,7 @@ function histograms(out: Exposition, readings: readonly ShardReading[]): void {
   const latencies = OUTCOME_NAMES.flatMap((outcome, o) =>
     TRANSPORT_NAMES.flatMap((transport, t) => {
       const found = sample(latencyRow(o, t), SECONDS_BOUNDS, { outcome, transport });
-      const always = o === OUTCOME_ACCEPTED && t === 0; // so that rules find a series before the first phone comes
+      const always = o === OUTCOME_ACCEPTED && t === 0; // so that rules find a series before the first registration
       return always || Array.from(found.counts).some((count) => count > 0) ? [found] : [];
     }),
   );

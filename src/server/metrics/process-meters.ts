@@ -1,5 +1,5 @@
-// The process itself: memory, CPU, descriptors, the main thread's event loop and garbage collection. Names are
-// those of Prometheus' own clients, so that existing dashboards find them.
+// The process itself: memory, CPU, descriptors, the main thread's event loop and garbage collection. Names are those
+// of Prometheus' own clients, so that existing dashboards find them.
 
 import { readdirSync } from 'node:fs';
 import { constants, type IntervalHistogram, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
@@ -37,7 +37,7 @@ export class ProcessMeters {
     this.observer.observe({ entryTypes: ['gc'] });
   }
 
-  /** 99th percentile of what the main thread's event loop was late by, in seconds, since the last scrape. */
+  /** 99th percentile of the main thread's event loop delay, in seconds, since the last scrape. */
   get eventLoopLagS(): number {
     return finite(this.delay.percentile(99) / NS);
   }

@@ -1,4 +1,4 @@
-// Metrics of devices that are woken.
+// Metrics of wakes by push.
 
 import type { PushReport } from '../push/push-service.ts';
 import type { Exposition, Labels } from './exposition.ts';

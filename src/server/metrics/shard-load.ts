@@ -1,11 +1,11 @@
-// How busy the shards are, from their counters: so that long work beside them can hold back while they need the processors.
+// Load of the shards, from their counters: long work beside them pauses while they need the processors.
 
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { COUNTER } from '../../shard/observe/counters.ts';
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
 
 const LOOK_MS = 100;
-/** From which part of its time on batches a shard is busy, and how many times as long as it took long work rests then. */
+/** Share of its time in batches from which a shard is busy, and the rest of long work as a multiple of its duration. */
 const RESTS: readonly (readonly [busy: number, rest: number])[] = [
   [0.8, 14],
   [0.5, 4],
@@ -21,7 +21,7 @@ export class ShardLoad {
     this.readings = readings;
   }
 
-  /** After a piece of long work: gives others their turn, and rests while the shards are busy. */
+  /** Called after a piece of long work: yields to others, and rests while the shards are busy. */
   async rest(tookMs: number): Promise<void> {
     this.look();
     await (this.factor > 0 ? delay(tookMs * this.factor) : turn());

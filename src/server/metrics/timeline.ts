@@ -11,7 +11,7 @@ import { histogramOf, totalOf } from './metrics.ts';
 
 const TICK_MS = 1000;
 
-/** Ranges by name: seconds between two points, and how many points are kept. */
+/** Ranges by name: seconds between two points, and the number of points kept. */
 export const RANGES = {
   '5m': { step: 1, kept: 300 },
   '1h': { step: 5, kept: 720 },
@@ -37,15 +37,15 @@ export const SERIES = [
 ] as const;
 export type SeriesName = (typeof SERIES)[number];
 
-/** Figures of a stretch of time, and accepted registrations by latency (one more than bounds). */
+/** Figures of an interval, and accepted registrations by latency (one more than bounds). */
 export interface TimePoint {
-  /** Its end, epoch ms. */
+  /** End of the interval, epoch ms. */
   readonly at: number;
   readonly values: Readonly<Record<SeriesName, number>>;
   readonly latency: readonly number[];
 }
 
-/** The totals so far; undefined while there are none. */
+/** The totals so far; empty or undefined during the start. */
 export interface TimeSource {
   readings(): readonly ShardReading[];
   connections(): number;
@@ -158,7 +158,7 @@ function between(before: Totals, now: Totals) {
   return { ...(Object.fromEntries(rates) as Record<(typeof RATES)[number], number>), ...shares };
 }
 
-/** A shard that begins anew counts from nothing. */
+/** A restarted shard counts from zero. */
 function atLeastNone(value: number): number {
   return value > 0 ? value : 0;
 }

@@ -1,12 +1,12 @@
-// Certificates of the listeners that end within a week, or have ended: each is told in the log once. Phones refuse a server whose
-// certificate has ended, and nothing else here would show it.
+// Certificates of the listeners that expire within a week, or have expired: each is logged once. Phones refuse a server whose
+// certificate has expired, and nothing else here would show it.
 
 import { every } from '../../transport/every.ts';
 import type { Config } from '../config/config.ts';
 import { Certificates } from '../metrics/certificates.ts';
 import type { Log } from './log.ts';
 
-/** As in the alert AortaCertificateExpires. */
+/** The same time as in the alert AortaCertificateExpires. */
 const SOON_MS = 7 * 86_400_000;
 const LOOK_MS = 60_000;
 
@@ -15,7 +15,7 @@ export class CertificateWatch {
   private readonly log: Log;
   private readonly now: () => number;
   private readonly certificates = new Certificates();
-  /** What was told of the certificates that there are now. */
+  /** Present certificates that have been logged. */
   private told: ReadonlySet<string> = new Set();
   private readonly timer: NodeJS.Timeout;
 

@@ -1,5 +1,5 @@
-// Keeps the time that bindings live by (shard/process-clock) in sight of the machine's clock, which people, NTP and empty batteries set:
-// where it begins, how it follows, and what is told (decisions/0101). A file of the data directory says where it was when it was seen last.
+// Keeps the time that bindings live by (shard/process-clock) close to the machine's clock, which people, NTP and empty batteries set: its
+// beginning, its pace, and its log lines (decisions/0101). A file of the data directory has the last known time.
 
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -11,26 +11,29 @@ import { monotonicMs } from '../../transport/monotonic.ts';
 import type { Log } from './log.ts';
 
 const CLOCK_FILE = 'clock';
-/** A machine's clock that is further off than this was set, or is wrong; a stop that was longer is looked at twice. */
+/** A machine's clock that is further off than this was set, or is wrong; bindings that expired during a longer stop get a second look. */
 const JUMP_MS = 3_600_000;
-/** So long nothing that ran out is removed after a start whose clock is far ahead of what was seen last; begun again by each jump. */
+/**
+ * Time for which no expired binding is removed after a start whose clock is far ahead of the last known time; it begins again with each
+ * jump.
+ */
 const SECOND_LOOK_MS = 600_000;
-/** How fast it follows the machine's clock: an hour of a binding is never 37 seconds longer or shorter. */
+/** Its greatest correction per time towards the machine's clock: an hour of a binding is never 37 seconds longer or shorter. */
 const FOLLOW = 0.01;
 const LOOK_MS = 1000;
 const WRITE_MS = 60_000;
-/** The two clocks are read together within so long, or are read again: a thread that loses its turn in between sees them apart. */
+/** Both clocks are read within so long, or again: a thread suspended between the readings would see them apart. */
 const TOGETHER_MS = 1;
 const READS_MAX = 20;
-/** The machine's clock tells whole milliseconds; it is exact when it moves on, which so many reads see. */
+/** The machine's clock has whole milliseconds; it is exact at a step, which so many reads see. */
 const TICK_READS_MAX = 20_000;
 
 const Mark = z.strictObject({ time: z.number().int(), wall: z.number().int() });
-/** Time of bindings and of the machine, as seen together last. */
+/** Time of bindings and of the machine, as last read together. */
 type Mark = z.infer<typeof Mark>;
 
 export interface ClockKeeperOptions {
-  /** None: where everything is in memory. */
+  /** Undefined where all bindings are in memory. */
   readonly directory: string | undefined;
   readonly log: Log;
   /** The machine's clock, epoch ms. */
@@ -52,7 +55,7 @@ export class ClockKeeper {
   private heldUntil = 0;
   private lookedAt: number;
   private writtenAt = Number.NEGATIVE_INFINITY;
-  /** How far off the machine's clock was when that was told; 0: it is right. */
+  /** Deviation of the machine's clock when it was last logged; 0: it is right. */
   private toldMs = 0;
   private cannotWrite = false;
 
@@ -74,7 +77,7 @@ export class ClockKeeper {
     );
   }
 
-  /** Once a second. */
+  /** Runs once a second. */
   look(): void {
     const { clock } = this;
     const now = this.monotonic();
@@ -91,7 +94,7 @@ export class ClockKeeper {
     if (!this.holding && now - this.writtenAt >= WRITE_MS) this.write(false);
   }
 
-  /** Of an orderly end: writes down how things stand. */
+  /** Writes the times at an orderly end. */
   close(): void {
     clearInterval(this.timer);
     if (!this.holding) this.write(true);
@@ -102,7 +105,7 @@ export class ClockKeeper {
     return this.toldMs / 1000;
   }
 
-  /** Where the time begins: on from what was seen last, where the machine's clock agrees; else where bindings come to no harm. */
+  /** Begins the time: it continues from the last known time where the machine's clock agrees, else at a time harmless to bindings. */
   private begin(): void {
     const { clock, mark, log } = this;
     const machine = this.machineExactly();
@@ -116,7 +119,7 @@ export class ClockKeeper {
       const aheadMs = wall - mark.time;
       if (sinceMs >= 0 && sinceMs <= JUMP_MS) time = mark.time + sinceMs;
       else if (aheadMs < 0)
-        time = mark.time + WRITE_MS; // it was written down so long ago, at most
+        time = mark.time + WRITE_MS; // at most so long has passed since it was written
       else if (aheadMs > JUMP_MS) {
         this.hold();
         log('warn', 'the clock is far ahead of what was seen last: bindings that ran out stay for a second look', {
@@ -140,7 +143,7 @@ export class ClockKeeper {
     return anchor;
   }
 
-  /** The same to less than a millisecond, where it takes one. */
+  /** The same to less than a millisecond, at the cost of a millisecond. */
   private machineExactly(): number {
     const first = this.wall();
     let anchor = Number.NEGATIVE_INFINITY;
@@ -152,7 +155,7 @@ export class ClockKeeper {
     return anchor;
   }
 
-  /** How far ahead the machine's clock is; 0 where that is less than it can tell. */
+  /** How far ahead the machine's clock is; 0 where that is within the error of the reading. */
   private offMs(): number {
     const offMs = this.machine() - this.clock.anchor;
     return Math.abs(offMs) < TOGETHER_MS ? 0 : offMs;
@@ -194,7 +197,7 @@ export class ClockKeeper {
     }
   }
 
-  /** @param lasting see SmallFile; once a minute is too often to wait for a disk */
+  /** @param lasting see SmallFile; a disk is too slow to be awaited once a minute */
   private write(lasting: boolean): void {
     this.writtenAt = this.monotonic();
     const time = this.clock.now();

@@ -1,6 +1,6 @@
-// Domains that may have so many bindings and no more. What is left of each stands in shared memory: a shard takes from it what it
-// adds and gives back what phones remove. What ran out nobody gives back; all bindings are counted in the background, and
-// where that shows more capacity, there is more. Nothing runs where no domain has a limit.
+// Limits on the bindings of domains. The remaining capacity of each is in shared memory: a shard takes from it for added bindings
+// and returns it for those that phones remove. Expired bindings return nothing: all bindings are counted in the background, and the
+// capacity is corrected by the count. Nothing runs where no domain has a limit.
 
 import { expiresAtOf, imageLength } from '../../core/binding/binding.ts';
 import { ByName } from '../../core/uas/by-name.ts';
@@ -26,7 +26,7 @@ export interface QuotaUsage {
 
 interface Quota {
   max: number;
-  /** One number. */
+  /** Remaining capacity, one number. */
   readonly capacity: Int32Array;
 }
 
@@ -44,7 +44,7 @@ export class DomainQuotas {
     this.near = new NearLimits(log, 'bindings of a domain: limit');
   }
 
-  /** By domain, as of now. */
+  /** Use by domain, as of now. */
   get usage(): readonly QuotaUsage[] {
     return [...this.quotas].map(([domain, { max, capacity }]) => ({
       domain,
@@ -53,7 +53,7 @@ export class DomainQuotas {
     }));
   }
 
-  /** The policy for the shards, with the numbers they share. A limit of before keeps its count. */
+  /** The policy for the shards, with the shared numbers. A former limit keeps its count. */
   share(policy: Policy): Policy {
     const shared = Object.entries(policy.byDomain).map(([domain, own]): [string, DomainPolicy] => {
       const { bindingsMax: max = 0 } = own;
@@ -94,7 +94,9 @@ export class DomainQuotas {
     return quota.capacity;
   }
 
-  /** What is added while it counts may be counted twice, so that a domain has too little capacity for a while and never too much. */
+  /**
+   * Bindings added during the count may be counted twice, so that a domain has too little capacity for a while and never too much.
+   */
   private async count(readers: readonly LocationReader[], now: () => number): Promise<void> {
     const began = performance.now();
     const before = new Map([...this.quotas].map(([domain, { capacity }]) => [domain, Atomics.load(capacity, 0)]));

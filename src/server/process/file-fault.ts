@@ -1,4 +1,4 @@
-// Why a file cannot be read or written, in words.
+// Reasons why a file cannot be read or written, as texts.
 
 const TEXTS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
@@ -11,14 +11,14 @@ const TEXTS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long',
 };
 
-/** @param error of the file system; any other is told by its message */
+/** @param error of the file system; for any other its message is returned */
 export function fileFault(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'EACCES' || code === 'EPERM') return `not allowed for user ${process.getuid?.() ?? 'who runs this'}`;
   return TEXTS[code ?? ''] ?? message;
 }
 
-/** What a command has to tell of an error: the file, where it is known, and the reason. */
+/** A command's text for an error: the file, where it is known, and the reason. */
 export function errorText(error: unknown): string {
   const { path, message } = error as NodeJS.ErrnoException;
   const fault = fileFault(error);

@@ -1,5 +1,5 @@
-// Used share of each hard limit: memory, disk, connections, descriptors. It is read every few seconds and told once in the
-// log at 80%, and once when it is over. What follows from a limit that is reached is health's (/readyz) and the listeners'.
+// Used share of each hard limit: memory, disk, connections, descriptors. It is read every few seconds and logged once at
+// 80%, and once when it is below again. health (/readyz) and the listeners act on a reached limit.
 
 import { readdirSync } from 'node:fs';
 import { diskSpace } from '../../location/files/disk-space.ts';
@@ -8,12 +8,12 @@ import { descriptorLimit } from '../../transport/linux/descriptor-limit.ts';
 import { memoryLimit } from '../../transport/memory-limit.ts';
 import type { Log } from './log.ts';
 
-/** Share of a limit from which on there is an alarm, and below which it ends. */
+/** Share of a limit from which there is an alarm, and below which it ends. */
 const ALARM_AT = 0.8;
 const ALARM_UNTIL = 0.75;
-/** As good as reached. */
+/** Share from which a limit counts as reached. */
 const REACHED_AT = 0.98;
-/** A large disk may be nearly full for years: what is left counts. As much as a few generations of a log need. */
+/** Free bytes that a disk needs, for a few generations of a log: a large one may be nearly full for years. */
 const DISK_LEFT = 256 << 20;
 const LOOK_MS = 2000;
 
@@ -28,16 +28,16 @@ export interface LimitUsage {
   readonly share: number;
 }
 
-/** Where the numbers come from; undefined where this machine does not tell. */
+/** Used and greatest values; undefined where this machine does not report them. */
 export type LimitSource = () => Readonly<Record<LimitName, readonly [used: number, max: number] | undefined>>;
 
-/** Tells the log once when something comes near its limit, and once when that is over. */
+/** Logs once when a value comes near its limit, and once when that is over. */
 export class NearLimits {
   private readonly log: Log;
   private readonly what: string;
   private readonly alarmed = new Set<string>();
 
-  /** @param what of the log's events: `limit` */
+  /** @param what prefix of the log's events: `limit` */
   constructor(log: Log, what: string) {
     this.log = log;
     this.what = what;
@@ -72,7 +72,7 @@ export class LimitWatch {
     );
   }
 
-  /** Limits that are as good as reached. */
+  /** Limits that count as reached. */
   get reached(): readonly LimitUsage[] {
     return this.usage.filter(
       ({ limit, share, used, max }) => share >= REACHED_AT && (limit !== 'disk' || max - used < DISK_LEFT),
@@ -93,7 +93,7 @@ export class LimitWatch {
   }
 }
 
-/** @param data directory whose disk counts @param connections open ones, and how many there may be */
+/** @param data directory whose disk counts @param connections number of open ones, and their limit */
 export function systemLimits(data: string, connections: () => readonly [used: number, max: number]): LimitSource {
   return () => ({
     memory: memory(),
@@ -112,7 +112,7 @@ function diskOf(directory: string): readonly [number, number] | undefined {
   }
 }
 
-/** What is in use is in a file of the system's. */
+/** Undefined where the system's file with the used memory cannot be read. */
 function memory(): readonly [number, number] | undefined {
   try {
     return [process.memoryUsage.rss(), memoryLimit()];

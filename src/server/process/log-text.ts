@@ -1,12 +1,12 @@
-// The log for people: `05:47:40 warn  source refused  source=192.0.2.1`. Values are quoted where they would be mistaken for more than
-// one; nothing that a phone chose moves the cursor or begins a line.
+// The log for people: `05:47:40 warn  source refused  source=192.0.2.1`. Values are quoted where they could be taken for several; no
+// value from a phone can move the cursor or begin a line.
 
 import { escapeUnseen } from '../../sip/shown-text.ts';
 
 export interface TextStyle {
-  /** Levels and names of fields in colour. */
+  /** Whether levels and names of fields have colours. */
   readonly colors: boolean;
-  /** With the day, in UTC, as a file needs it; else the hour here, as a person at a terminal reads it. */
+  /** With the date, in UTC, for files; else only the local time, for a person at a terminal. */
   readonly dated: boolean;
 }
 
@@ -53,7 +53,7 @@ function quoted(text: string): string {
   return escapeUnseen(/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text));
 }
 
-/** Where an error stands in the code: below its event, indented. */
+/** The stack of an error: below its event, indented. */
 function errorText(err: unknown): string {
   if (typeof err !== 'object' || err === null) return '';
   const { stack, message } = err as { readonly stack?: string; readonly message?: string };

@@ -6,14 +6,14 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 /** `auto`: text on a terminal, JSON elsewhere. */
 export type LogFormat = 'auto' | 'text' | 'json';
 
-/** Writes one event. Events are short fixed texts; what varies stands in the fields. */
+/** Writes one event. Events are short fixed texts; fields hold the variable parts. */
 export interface Log {
   (level: 'info' | 'warn' | 'error' | 'fatal', event: string, fields?: Record<string, unknown>): void;
   /** Writes events of this level and above from now on. */
   setLevel?(level: LogLevel): void;
 }
 
-/** How much an event of each level matters. */
+/** Weight of each level. */
 const WEIGHTS = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: Number.POSITIVE_INFINITY };
 
 /**
@@ -37,7 +37,7 @@ function jsonLine(event: Record<string, unknown>): string {
   return `${JSON.stringify(event, (_, value: unknown) => plain(value))}\n`;
 }
 
-/** JSON has no errors and no bigints. */
+/** A value for JSON, which has no errors and no bigints. */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
   if (!(value instanceof Error)) return value;
@@ -45,7 +45,7 @@ function plain(value: unknown): unknown {
   return { type: name, message, stack, code, cause };
 }
 
-/** How the log is written to a stream; undefined: as JSON. Colours only where NO_COLOR, FORCE_COLOR and TERM let a terminal have them. */
+/** The style of the log on a stream; undefined: JSON. Colours only where NO_COLOR, FORCE_COLOR and TERM let a terminal have them. */
 export function styleFor(format: LogFormat, out: NodeJS.WriteStream): TextStyle | undefined {
   if (format === 'json' || (format === 'auto' && !out.isTTY)) return undefined;
   return { colors: out.isTTY && out.hasColors(), dated: !out.isTTY };

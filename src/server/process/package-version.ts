@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 let version: string | undefined;
 
 export function packageVersion(): string {
-  // Built, this module lies in the root of dist.
+  // A built module lies in the root of dist.
   const file = new URL(import.meta.url.endsWith('.ts') ? '../../../package.json' : '../package.json', import.meta.url);
   version ??= (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
   return version;

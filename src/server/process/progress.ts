@@ -1,25 +1,25 @@
-// How far long work is, how fast it is and how long it will take: a bar that redraws itself on a terminal, a line of the log every few
-// seconds elsewhere.
+// Progress of long work, its pace and its remaining time: a bar that redraws itself on a terminal, a line of the log every few seconds
+// elsewhere.
 
 import type { Log } from './log.ts';
 
-/** @param what is being done, a short fixed text @param total 0: unknown */
+/** @param what name of the work, a short fixed text @param total 0: unknown */
 export type Progress = (what: string, done: number, total: number) => void;
 
 const REDRAW_MS = 100;
 const LOG_MS = 3000;
-/** Work that has taken less says nothing of the rest. */
+/** Shorter work gives no pace to predict the rest from. */
 const RATE_MS = 2000;
 const BAR_MAX = 30;
 const BAR_MIN = 5;
 const CLEAR = '\r\u001b[2K';
 
 export interface ProgressDisplay {
-  /** @param counted what is counted besides, such as rows where `done` and `total` are bytes; the rate is of these */
+  /** @param counted a further count, such as rows where `done` and `total` are bytes; the rate is of these */
   readonly report: (what: string, done: number, total: number, counted?: number) => void;
-  /** Takes the bar away while something else is printed. */
+  /** Removes the bar while other text is printed. */
   around(print: () => void): void;
-  /** Takes the bar away. */
+  /** Removes the bar. */
   end(): void;
 }
 
@@ -70,12 +70,12 @@ function logFields(step: Step): Record<string, number> {
   return { done, ...(total > 0 && { total }), ...(left !== undefined && { left_s: Math.ceil(left) }) };
 }
 
-/** Without a bar, for who asks in between. */
+/** Progress without a bar, for questions during the work. */
 export function progressText(what: string, done: number, total: number): string {
   return `${what}: ${count(done)}${total > 0 ? ` of ${count(total)}` : ''}`;
 }
 
-/** A line of so many columns at most. */
+/** A line of at most so many columns. */
 export function progressBar(step: Step, columns: number): string {
   const { what, done, total, counted, tookMs } = step;
   const rate = tookMs < RATE_MS ? '' : `  ${count(((counted ?? done) / tookMs) * 1000)}/s`;

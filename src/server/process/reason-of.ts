@@ -1,6 +1,6 @@
-// Why something failed, as people are told it.
+// The reason of a failure, for people.
 
-/** fetch throws "fetch failed" and hides the reason in its cause; of several addresses that failed only the code is left. */
+/** fetch throws "fetch failed" and hides the reason in its cause; of several failed addresses only the code is left. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException };

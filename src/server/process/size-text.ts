@@ -1,4 +1,4 @@
-// Sizes as people read them: in powers of 1,024, as the configuration and the dashboard have them.
+// Sizes for people: in powers of 1,024, as in the configuration and on the dashboard.
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 /** Below it a size has a decimal. */
@@ -11,7 +11,7 @@ export function sizeText(bytes: number): string {
   return `${power === 0 || value >= WHOLE ? Math.round(value) : value.toFixed(1)} ${UNITS[power]}`;
 }
 
-/** Of work whose steps are counted in MiB. */
+/** Rounded MiB, for work whose steps are counted in them. */
 export function mebibytes(bytes: number): number {
   return Math.round(bytes / 2 ** 20);
 }

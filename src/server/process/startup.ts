@@ -1,4 +1,4 @@
-// What a start is at, for who asks in between.
+// The current step of a start, for questions meanwhile.
 
 import { type Progress, progressText } from './progress.ts';
 
@@ -6,7 +6,7 @@ export class Startup {
   isOver = false;
   private work: string | undefined;
 
-  /** Passes on how far long work is, and remembers it. */
+  /** Passes on the progress of long work, and remembers it. */
   watched(shown: Progress): Progress {
     return (what, done, total) => {
       this.work = progressText(what, done, total);
@@ -14,7 +14,7 @@ export class Startup {
     };
   }
 
-  /** As a sentence. */
+  /** The step as a sentence. */
   get text(): string {
     return this.work === undefined ? 'the server is still starting' : `the server is still starting: ${this.work}`;
   }

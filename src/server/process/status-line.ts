@@ -1,11 +1,12 @@
-// The line at the foot of a terminal: registrations per second, bindings, shards. Redrawn each second, gone at the end.
+// The line at the foot of a terminal: registrations per second, bindings, shards. Redrawn each second, removed at the
+// end.
 
 import { COUNTER } from '../../shard/observe/counters.ts';
 
 const CLEAR = '\r\u001b[2K';
 
 export interface StatusLine {
-  /** Takes the line away while something else is printed. */
+  /** Removes the line while other text is printed. */
   around(print: () => void): void;
   stop(): void;
 }
@@ -39,7 +40,7 @@ export function startStatusLine(out: NodeJS.WriteStream, source: StatusSource): 
   };
 }
 
-/** Describes a server in a line; rates are since the last time it was asked. */
+/** Describes a server in a line; rates are since the last call. */
 export function describer(source: StatusSource): () => string {
   let last = total(source.counters(), COUNTER.ok);
   let lastTime = performance.now();

@@ -1,5 +1,5 @@
-// What systemd is told (sd_notify(3)): ready, still starting, stopping, a status line, and the watchdog's sign of life.
-// Without NOTIFY_SOCKET all of it is nothing. What counts as alive is the caller's to say.
+// Notices to systemd (sd_notify(3)): ready, still starting, stopping, a status line, and the watchdog's sign of life.
+// Without NOTIFY_SOCKET none is sent. The caller decides whether the process counts as alive.
 
 import { createRequire } from 'node:module';
 import { every } from '../../transport/every.ts';
@@ -10,9 +10,9 @@ const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const PATH_AT = 2;
 const PATH_MAX = 107;
 const STATUS_MS = 5000;
-/** Beside what a stop may take. */
+/** Time beside that of the stop itself. */
 const STOP_SPARE_MS = 5000;
-/** Asked for anew with each sign of a long start. */
+/** Requested again with each sign of a long start. */
 const EXTEND_START_US = 60_000_000;
 
 export interface Systemd {
@@ -21,9 +21,9 @@ export interface Systemd {
   ready(): void;
   /** A reload has begun; `ready()` ends it. */
   reloading(): void;
-  /** It may take so long. */
+  /** The stop may take so long. */
   stopping(ms: number): void;
-  /** From now on tells the status every few seconds and, where the unit has WatchdogSec, that the process is alive. */
+  /** From now on sends the status every few seconds and, where the unit has WatchdogSec, a sign of life. */
   watch(status: () => string, isAlive: () => boolean): void;
   /** Ends `watch`. */
   close(): void;
@@ -38,7 +38,10 @@ const NOWHERE: Systemd = {
   close: () => {},
 };
 
-/** @returns the way to systemd, a silent one where it did not start this process, or why it cannot be reached */
+/**
+ * @returns the connection to systemd, a silent one where systemd did not start this process, or the reason why it
+ * cannot be reached
+ */
 export function openSystemd(env: NodeJS.ProcessEnv = process.env): Systemd | string {
   const path = env.NOTIFY_SOCKET;
   if (path === undefined || path === '') return NOWHERE;
@@ -98,7 +101,7 @@ function watchdogMs(env: NodeJS.ProcessEnv): number | undefined {
   return forUs && us > 0 ? us / 1000 : undefined;
 }
 
-/** Node has no datagram sockets of this family, so the three calls go through koffi. */
+/** Node has no datagram sockets of this family, so the three calls use koffi. */
 function openSocket(path: string): ((state: string) => void) | string {
   const name = Buffer.from(path.replace(/^@/, '\0')); // "@" stands for the abstract namespace
   if (name.length > PATH_MAX) return `NOTIFY_SOCKET is longer than ${PATH_MAX} bytes`;
@@ -116,7 +119,7 @@ function openSocket(path: string): ((state: string) => void) | string {
     if (fd < 0) return `no socket for NOTIFY_SOCKET (errno ${koffi.errno()})`;
     return (state) => {
       const bytes = Buffer.from(state);
-      sendto(fd, bytes, bytes.length, 0, address, address.length); // lost where nobody reads: nothing to be done
+      sendto(fd, bytes, bytes.length, 0, address, address.length); // lost without a reader: nothing can be done
     };
   } catch (error) {
     return `NOTIFY_SOCKET cannot be reached: ${error instanceof Error ? error.message : String(error)}`;

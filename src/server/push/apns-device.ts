@@ -1,4 +1,4 @@
-// A device of Apple as its contact names it (RFC 8599 §10): pn-param is TEAM.BUNDLE.SERVICE, pn-prid the token. Phones with two tokens
+// A device of Apple in its contact's terms (RFC 8599 §10): pn-param is TEAM.BUNDLE.SERVICE, pn-prid the token. Phones with two tokens
 // (Linphone) name both: `TEAM.BUNDLE.remote&voip` with `TOKEN:remote&TOKEN:voip`.
 
 import type { Push } from './push-provider.ts';
@@ -15,7 +15,7 @@ export interface ApnsTarget {
 const SHAPE = /^([A-Za-z0-9]{10})\.([A-Za-z0-9.-]+)\.([A-Za-z0-9&-]+)$/;
 const TOKEN = /^[0-9A-Za-z]{8,200}$/;
 
-/** Undefined where Apple has no such push: for a VoIP token there are none but for calls, or Apple stops the application. */
+/** Undefined where Apple has no such push: for VoIP tokens only calls are allowed, or Apple stops the application. */
 export function apnsTarget({ device, reason }: Push): ApnsTarget | undefined {
   const parts = SHAPE.exec(device.param);
   if (parts === null) return undefined;

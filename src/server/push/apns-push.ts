@@ -1,5 +1,5 @@
-// Pushes to devices of Apple: HTTP/2 to APNs with a token of the provider's (JWT, ES256), over one connection that is made anew where
-// it has ended.
+// Pushes to devices of Apple: HTTP/2 to APNs with a token of the provider's (JWT, ES256), over one connection that is reopened after
+// its end.
 
 import type { KeyObject } from 'node:crypto';
 import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
@@ -8,7 +8,7 @@ import type { ApnsConfig } from '../config/sections/push-config.ts';
 import { type ApnsTarget, apnsTarget } from './apns-device.ts';
 import { type Push, type PushAnswer, type PushProvider, RetryLater, retryAfterMs } from './push-provider.ts';
 
-/** Apple wants a token made anew no more than once in 20 minutes, and refuses one of an hour. */
+/** Apple allows a new token once in 20 minutes at most, and refuses one that is an hour old. */
 const TOKEN_MS = 45 * 60_000;
 const ANSWER_BYTES_MAX = 4096;
 const GONE = ['BadDeviceToken', 'DeviceTokenNotForTopic', 'Unregistered', 'ExpiredToken'];
@@ -106,7 +106,7 @@ export class ApnsPush implements PushProvider {
     const forget = () => {
       if (this.session === made) this.session = undefined;
     };
-    made.on('error', forget); // the requests under way have it, too
+    made.on('error', forget); // the requests in progress get it, too
     made.on('goaway', forget);
     made.on('close', forget);
     made.unref();

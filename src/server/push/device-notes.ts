@@ -1,11 +1,10 @@
-// What is remembered of devices: that a service does not know them any more, and pushes in vain. In memory and bounded; the oldest are
-// forgotten first.
+// Notes on devices: those that their service no longer knows, and pushes in vain. In memory and bounded; the oldest are dropped first.
 
-/** Devices that are remembered. */
+/** Devices with a note, at most. */
 const DEVICES_MAX = 65_536;
-/** A device that its service did not know is tried again then: it may have come back under the same name. */
+/** Time after which a device unknown to its service is tried again: it may have returned under the same name. */
 const GONE_MS = 3_600_000;
-/** A device that did not come back so many times in a row is still woken, and not waited for. */
+/** A device that failed to register so many times in a row is still woken, but lookups do not wait for it. */
 const IN_VAIN_MAX = 3;
 
 interface Note {

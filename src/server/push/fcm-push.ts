@@ -9,7 +9,7 @@ import { type Push, type PushAnswer, type PushProvider, RetryLater, retryAfterMs
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
 const GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const ASSERTION_S = 3600;
-/** An access token is made anew so long before it ends. */
+/** Time before its expiry at which an access token is replaced. */
 const EARLY_MS = 60_000;
 const GONE = ['UNREGISTERED', 'SENDER_ID_MISMATCH'];
 
@@ -75,7 +75,7 @@ export class FcmPush implements PushProvider {
 
   close(): void {}
 
-  /** However many want one, Google is asked once. */
+  /** Google is asked once for all concurrent callers. */
   private accessToken(signal: AbortSignal): Promise<string> {
     if (this.token !== undefined && Date.now() < this.token.until) return Promise.resolve(this.token.text);
     this.asking ??= this.fetchToken(signal).finally(() => {

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Log } from '../process/log.ts';
 import type { PushService } from './push-service.ts';
 
-/** Throws what keeps a key from being read. */
+/** Throws the error of a key that cannot be read. */
 export async function openPush({ push }: Config, log: Log): Promise<PushService | undefined> {
   if (push === undefined) return undefined;
   const { PushService } = await import('./push-service.ts');

@@ -1,9 +1,9 @@
-// How many pushes may leave in a second. Pure: time comes in as an argument.
+// Limit of pushes per second. Pure: time comes in as an argument.
 
 export class PushBudget {
   private readonly stepMs: number;
   private readonly burstMs: number;
-  /** When the next push may leave, with none saved. */
+  /** When the next push may leave without saved capacity. */
   private nextAt = 0;
 
   /** @param perSecond a second's pushes may leave at once */
@@ -12,7 +12,7 @@ export class PushBudget {
     this.burstMs = 1000 - this.stepMs;
   }
 
-  /** Takes a place: how long to wait for it, ms; -1 and none taken where that would be longer than `mostMs`. */
+  /** Takes a place: returns the wait for it, ms; -1, and none taken, where that would be longer than `mostMs`. */
   take(now: number, mostMs: number): number {
     const at = Math.max(this.nextAt, now - this.burstMs);
     const wait = Math.max(0, at - now);

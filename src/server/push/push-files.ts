@@ -1,4 +1,4 @@
-// Keys of push services, read from their files. What is wrong with one is said without a word of what it holds.
+// Keys of push services, read from their files. Messages about a faulty one never reveal its content.
 
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ export function readSecret(name: string): string {
   throw new RangeError('a secret has 16 characters or more');
 }
 
-/** Paths below `push`. */
+/** Faults of the files; paths below `push`. */
 export function pushFileFaults({ apns, fcm, webhook }: PushConfig): Fault[] {
   return [
     ...(apns ? faultOf(['apns', 'key-file'], apns.keyFile, readApnsKey) : []),

@@ -1,33 +1,33 @@
-// A push service as those see it who send pushes: one push in, what became of it out.
+// A push service as the senders of pushes see it: one push in, its result out.
 
 import type { PushDevice } from '../../core/binding/push-device.ts';
 
-/** What a push is for: somebody looks the user up, or the binding is about to end. */
+/** The reason of a push: a lookup of the user, or a binding that is about to expire. */
 export type PushReason = 'call' | 'refresh';
 
 export interface Push {
   readonly device: PushDevice;
   readonly reason: PushReason;
-  /** It is of no use behind that, epoch ms. */
+  /** The push is useless after it, epoch ms. */
   readonly until: number;
 }
 
-/** `gone`: the service does not know the device any more. `refused`: it will not have this push, now or later. */
+/** `gone`: the service no longer knows the device. `refused`: it refuses this push, now and later. */
 export type PushAnswer = 'sent' | 'gone' | 'refused';
 
 export interface PushProvider {
-  /** Of its metrics and its lines in the log. */
+  /** Name for its metrics and its lines in the log. */
   readonly name: 'apns' | 'fcm' | 'webhook';
-  /** Whether there are such pushes to the device. */
+  /** Whether the service has such pushes for the device. */
   sends(push: Push): boolean;
-  /** One attempt. Rejects where it may be made again: with a RetryLater, or any error. */
+  /** One attempt. Rejects where another one may follow: with a RetryLater, or any error. */
   send(push: Push, signal: AbortSignal): Promise<PushAnswer>;
   close(): void;
 }
 
-/** The service wants to be left alone for a while. */
+/** The service asks for a pause. */
 export class RetryLater extends Error {
-  /** ms; 0: it has not said for how long */
+  /** ms; 0: no time was given */
   readonly afterMs: number;
 
   constructor(reason: string, afterMs = 0) {
@@ -36,7 +36,7 @@ export class RetryLater extends Error {
   }
 }
 
-/** Of a Retry-After in seconds; 0 where there is none. */
+/** Value of a Retry-After in seconds, in ms; 0 without one. */
 export function retryAfterMs(value: unknown): number {
   return typeof value === 'string' && /^[0-9]{1,6}$/.test(value) ? Number(value) * 1000 : 0;
 }

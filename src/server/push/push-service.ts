@@ -1,5 +1,5 @@
-// Devices that are woken (RFC 8599): the services that do it, lookups that wait, refreshes that are due. On the main thread; loaded only
-// where the configuration has push.
+// Wakes of devices (RFC 8599): their push services, waiting lookups, due refreshes. On the main thread; loaded only where the
+// configuration has push.
 
 import { countImages } from '../../core/binding/images.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
@@ -23,34 +23,34 @@ import { WebhookPush } from './webhook-push.ts';
 export interface PushReport {
   readonly services: readonly { readonly service: string; readonly counts: PushCounts; readonly isOpen: boolean }[];
   readonly wakeups: Readonly<WakeupCounts>;
-  /** AORs whose lookups wait. */
+  /** AORs with waiting lookups. */
   readonly waiting: number;
 }
 
-/** What is known once the shards are open. */
+/** Parts that are available once the shards are open. */
 export interface PushLocation {
-  /** By shard. */
+  /** Readers by shard. */
   readonly readers: readonly LocationReader[];
   readonly flows: FlowLiveness | null;
   readonly now: () => number;
-  /** In a cluster, whether the shard is this node's. */
+  /** In a cluster, whether this node owns the shard. */
   readonly isOurs?: (shard: number) => boolean;
 }
 
 export class PushService {
   private readonly config: PushConfig;
   private readonly senders: readonly PushSender[];
-  /** By pn-provider. */
+  /** Senders by pn-provider. */
   private readonly bySort = new Map<string, PushSender>();
   private readonly wakeups: Wakeups;
-  /** Lookups by SIP that wait: where from, and the message. Over UDP the same comes again. */
+  /** Waiting lookups over SIP: source and message. Over UDP the same may be repeated. */
   private readonly held = new Set<string>();
   private readonly log: Log;
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
   private location: PushLocation | undefined;
   private refreshes: Refreshes | undefined;
 
-  /** Throws what keeps a key from being read. */
+  /** Throws the error of a key that cannot be read. */
   constructor(config: PushConfig, log: Log) {
     this.config = config;
     this.log = log;
@@ -89,12 +89,12 @@ export class PushService {
     return { services, wakeups: this.wakeups.counts, waiting: this.wakeups.waiting };
   }
 
-  /** Resolves when the devices of the AOR have woken, or have had their time. @param key four words */
+  /** Resolves when the devices of the AOR have woken, or their time is over. @param key four words */
   wake(key: Uint32Array, devices: readonly PushDevice[]): Promise<void> {
     return this.wakeups.wake(key, devices);
   }
 
-  /** The same for a lookup by SIP; false: it is a repetition of one that waits. */
+  /** The same for a lookup over SIP; false: it repeats a waiting one. */
   async holdLookup({ key, devices, bytes, peers }: WaitingLookup): Promise<boolean> {
     const name = `${peers.transport[0]} ${peers.flow[0]} ${peers.port[0]} ${peers.ip.join()} ${Buffer.from(bytes).toString('latin1')}`;
     if (this.held.has(name)) return false;

@@ -1,4 +1,4 @@
-// Devices whose binding is about to end are woken to refresh it (RFC 8599 §5.5): bindings are read in the background, again and again.
+// Wakes devices whose binding is about to expire, to refresh it (RFC 8599 §5.5): bindings are read in the background, again and again.
 // Pushes are spread, so that devices that registered together do not refresh together.
 
 import {
@@ -25,15 +25,15 @@ const LOOK_MS = 1000;
 const REST = 9;
 const REST_MS_MIN = 5000;
 const SLICE = 256;
-/** A device that wakes by itself has its chance first (§5.5). */
+/** A device that wakes by itself may refresh first (§5.5). */
 const BY_ITSELF_S = 120;
 const PNSREG = ';+sip.pnsreg';
 
 export interface RefreshOptions {
   readonly refreshS: number;
-  /** By shard. */
+  /** Readers by shard. */
   readonly readers: readonly LocationReader[];
-  /** Whether the shard's bindings are this node's business. */
+  /** Whether this node wakes the devices of the shard's bindings. */
   readonly isOurs: (shard: number) => boolean;
   /** The time that bindings live by, epoch ms. */
   readonly now: () => number;
@@ -48,7 +48,7 @@ interface Told {
 
 export class Refreshes {
   private readonly options: RefreshOptions;
-  /** By device: the refresh behind which it was woken. */
+  /** By device: the refresh after which it was woken. */
   private readonly told = new Map<string, Told>();
   private timer: NodeJS.Timeout | undefined;
   private busy = false;
@@ -79,7 +79,7 @@ export class Refreshes {
     clearInterval(this.timer);
   }
 
-  /** One look at all bindings. */
+  /** Examines all bindings once. */
   async round(): Promise<void> {
     const began = performance.now();
     const { readers, isOurs, now } = this.options;
@@ -117,7 +117,7 @@ export class Refreshes {
   }
 }
 
-/** How many seconds before its binding ends a device is woken: spread over the time that there is, above 120 s where there is so much. */
+/** Seconds before its binding expires at which a device is woken: spread over the available time, above 120 s where there is so much. */
 export function pushBeforeS(refreshS: number, byItself: boolean, device: string): number {
   if (byItself) return Math.min(refreshS, BY_ITSELF_S);
   const spread = refreshS > BY_ITSELF_S ? refreshS - BY_ITSELF_S : refreshS / 2;

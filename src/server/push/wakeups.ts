@@ -1,5 +1,5 @@
-// Lookups that wait for devices to wake: one push for each device at a time, and a look at the AOR's committed record again and again
-// until the device has registered, or its time is over.
+// Lookups that wait for devices to wake. Each device gets one push at a time, and the AOR's committed record is read again and
+// again until the device has registered, or its time is over.
 
 import type { PushDevice } from '../../core/binding/push-device.ts';
 import { deviceKey } from '../../core/lookup/sleeping-devices.ts';
@@ -16,19 +16,19 @@ export interface WakeupCounts {
   waited: number;
   /** Devices that registered in time. */
   woken: number;
-  /** Devices that did not. */
+  /** Devices that did not register in time. */
   timedOut: number;
 }
 
 export interface WakeupsOptions {
   readonly waitMs: number;
-  /** Keys of the devices of an AOR that can be reached, by what is committed. */
+  /** Keys of the AOR's reachable devices, by committed bindings. */
   readonly awake: (key: Uint32Array) => ReadonlySet<string>;
   readonly send: (push: Push) => Promise<PushOutcome>;
   readonly log: Log;
 }
 
-/** What lookups of one AOR wait for. */
+/** Devices that lookups of one AOR wait for. */
 interface Wait {
   readonly key: Uint32Array;
   readonly devices: Set<string>;
@@ -42,9 +42,9 @@ export class Wakeups {
   readonly counts: WakeupCounts = { waited: 0, woken: 0, timedOut: 0 };
   private readonly options: WakeupsOptions;
   private readonly notes = new DeviceNotes();
-  /** By AOR. */
+  /** Waits by AOR. */
   private readonly waits = new Map<string, Wait>();
-  /** By device: until when nobody wakes it again. */
+  /** By device: until then it is not woken again. */
   private readonly onTheirWay = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
 
@@ -57,7 +57,7 @@ export class Wakeups {
     return this.waits.size;
   }
 
-  /** Resolves when the devices of the AOR have woken, or have had their time. */
+  /** Resolves when the devices of the AOR have woken, or their time is over. */
   wake(key: Uint32Array, devices: readonly PushDevice[]): Promise<void> {
     const now = Date.now();
     const name = key.join();
@@ -99,7 +99,7 @@ export class Wakeups {
     });
   }
 
-  /** No push has left to the device: nobody need wait for it. */
+  /** No push has left to the device: lookups need not wait for it. */
   private giveUp(device: string): void {
     this.onTheirWay.delete(device);
     for (const wait of this.waits.values()) {

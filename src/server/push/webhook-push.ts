@@ -5,7 +5,7 @@ import type { PushWebhookConfig } from '../config/sections/push-config.ts';
 import { signatureKey, signedHeaders } from '../http/webhook-signature.ts';
 import { type Push, type PushAnswer, type PushProvider, RetryLater, retryAfterMs } from './push-provider.ts';
 
-/** The receiver does not know the device, or any more. */
+/** Status: the receiver does not know the device, or no longer. */
 const GONE = [404, 410];
 const LATER = [408, 425, 429];
 
@@ -13,7 +13,7 @@ export class WebhookPush implements PushProvider {
   readonly name = 'webhook';
   private readonly url: string;
   private readonly key: Buffer;
-  /** Of a push that is sent again. */
+  /** IDs of pushes, for further attempts. */
   private readonly ids = new WeakMap<Push, string>();
 
   constructor({ url }: PushWebhookConfig, secret: string) {

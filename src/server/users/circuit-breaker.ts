@@ -1,10 +1,10 @@
-// A circuit breaker: after several failures in a row nobody asks for a while, then one may try. Time comes in as an
-// argument; what is asked is the caller's.
+// A circuit breaker: after several failures in a row no question is allowed for a while, then a single one. Time comes
+// in as an argument; the caller asks the questions.
 
 export interface BreakerOptions {
   /** Failures in a row that open it. */
   readonly failures: number;
-  /** How long it stays open before one may try. */
+  /** Time that it stays open before a trial. */
   readonly openMs: number;
 }
 
@@ -26,7 +26,7 @@ export class CircuitBreaker {
     return true;
   }
 
-  /** Open, and nobody may try yet. */
+  /** Whether it is open, and no trial is allowed yet. */
   isOpen(now: number): boolean {
     return this.failed >= this.options.failures && now < this.openUntil;
   }

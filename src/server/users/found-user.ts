@@ -1,4 +1,4 @@
-// A user as a web service or a program tells of one: HA1s by algorithm, or the password that they are made of.
+// A user in the answer of a web service or a program: HA1s by algorithm, or the password that they are made of.
 
 import * as z from 'zod';
 import { HA1_COLUMNS, type Ha1Set, ha1sOf, parseHa1 } from '../../users/ha1.ts';
@@ -6,13 +6,13 @@ import { parseAor, type UserName } from '../../users/user-name.ts';
 import { USER_AORS_MAX } from '../../users/user-record.ts';
 import { rulesText } from '../config/user-rules.ts';
 
-/** What the user store keeps of an answer. */
+/** The part of an answer that the user store keeps. */
 export interface FoundUser {
   readonly ha1s: Ha1Set;
   readonly aors: readonly string[];
-  /** For the user alone; '' where there are none. */
+  /** Rules for the user alone; '' without any. */
   readonly rules: string;
-  /** Epoch ms up to which all of this holds, whoever asks; absent: without end. */
+  /** Epoch ms until which the answer is valid, for any client; absent: without end. */
   readonly until?: number;
 }
 
@@ -31,8 +31,8 @@ const answerSchema: z.ZodType<UserCredentials> = z.object({
 
 /**
  * Credentials of one user: HA1s in hex (`ha1` is MD5's; those with a b are of "name@realm" used as a username), or a `password`, which
- * gives every HA1 and is not kept. `aors` are addresses that the user may register besides the own one, `policy` its own rules in the
- * spelling of the file (docs/operating.md, rules for one user).
+ * gives every HA1 and is not kept. `aors` are AORs that the user may register besides its own, `policy` its own rules in the spelling
+ * of the file (docs/operating.md, rules for one user).
  */
 export interface UserCredentials {
   ha1?: string | null | undefined;
@@ -47,7 +47,8 @@ export interface UserCredentials {
 }
 
 /**
- * What is told of one user makes no sense, while the source works. Rules, say: their user cannot be let in by the domain's alone.
+ * An answer about one user is invalid, while the source works. For example, with invalid rules the user cannot be accepted by the
+ * domain's rules alone.
  */
 export class UnusableUserError extends Error {}
 

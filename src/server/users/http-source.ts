@@ -5,7 +5,7 @@ import { jsonOf } from './json-answer.ts';
 import type { HttpSourceOptions } from './provider-options.ts';
 import type { UserSource } from './user-provider.ts';
 
-/** Not there, gone, or a name that the service does not take: that names can be odd must not open the breaker. */
+/** Missing, gone, or a name that the service does not accept: odd names must not open the breaker. */
 const NO_SUCH_USER = [400, 404, 410, 414, 422];
 
 export function httpSource({ url, headers }: HttpSourceOptions): UserSource {

@@ -1,20 +1,20 @@
-// How users are asked for that the user store does not have. Who asks is user-provider.ts.
+// Limits of questions about users that the user store does not have. user-provider.ts asks them.
 
-/** How a source is asked, and how long its answers are used. */
+/** Limits of questions to a source, and lifetimes of its answers. */
 export interface ProviderLimits {
-  /** For one answer. */
+  /** Time for one answer. */
   readonly timeoutMs: number;
-  /** How long an answer is used before the source is asked again. */
+  /** Time that an answer is used before the source is asked again. */
   readonly ttlS: number;
   /** The same for "no such user". */
   readonly negativeTtlS: number;
-  /** How much longer an answer is used while the source fails. */
+  /** Further time that an answer is used while the source fails. */
   readonly staleS: number;
-  /** Questions under way at once. */
+  /** Questions in progress at once. */
   readonly concurrency: number;
-  /** Questions that wait for their turn; beyond it the answer is 'unavailable'. */
+  /** Questions waiting for their turn; beyond it the answer is 'unavailable'. */
   readonly queueMax: number;
-  /** Failures in a row after which the source is left alone for `openMs`. */
+  /** Failures in a row after which the source is not asked for `openMs`. */
   readonly failures: number;
   readonly openMs: number;
 }
@@ -31,18 +31,18 @@ export const DEFAULT_PROVIDER_LIMITS: ProviderLimits = {
 };
 
 export interface HttpSourceOptions {
-  /** With {user} and {realm}, which are percent-encoded. */
+  /** URL with {user} and {realm}, which are percent-encoded. */
   readonly url: string;
-  /** Sent with every question, e.g. authorization. */
+  /** Headers of every question, e.g. authorization. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface SqlSourceOptions {
   /** postgresql://user:password@host:port/database, or mysql:// likewise. */
   readonly url: string;
-  /** Instead of a password in the URL. */
+  /** File with the password, instead of one in the URL. */
   readonly passwordFile?: string;
-  /** Of one user: with {user} and {realm}. */
+  /** Query for one user: with {user} and {realm}. */
   readonly query: string;
   /** Whether connections are TLS, with the server's name and certificate verified; absent: unless they stay on this machine. */
   readonly tls?: 'verify' | 'off';

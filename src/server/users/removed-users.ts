@@ -1,12 +1,12 @@
-// Users that were removed lose their bindings: an address that is nobody's any more leads nowhere, nor do its GRUUs (RFC 5627
-// §5.4). The user store remembers them until that is done, by whichever server of the data directory runs next.
+// Bindings of removed users are removed: an AOR without a user must not be reachable, nor its GRUUs (RFC 5627 §5.4). The user
+// store remembers such users until then, for any later server of the data directory.
 
 import type { UserName } from '../../users/user-name.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import { type GiveOrder, LocationOrders } from '../admin/location-orders.ts';
 import type { Log } from '../process/log.ts';
 
-/** How soon after its removal a user is looked for. */
+/** Interval of looks for removed users. */
 const LOOK_MS = 1000;
 
 export type RemovedFromStore = Pick<UserStore, 'removed' | 'settleRemoved'>;
@@ -25,7 +25,7 @@ export class RemovedUsers {
     this.plan();
   }
 
-  /** Resolves when what is under way has ended; what is left is for the next start. */
+  /** Resolves when the work in progress has ended; the next start does the rest. */
   close(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
@@ -51,7 +51,7 @@ export class RemovedUsers {
     if (this.timer !== undefined) this.plan();
   }
 
-  /** False where it is to be tried again. A domain that is not served has no bindings that anybody is told of. */
+  /** False where it must be tried again. A domain that is not served has no bindings that lookups could find. */
   private async unbind({ name, realm }: UserName): Promise<boolean> {
     try {
       await this.orders.removeAll(`${name}@${realm}`, { program: 'user-removed' });

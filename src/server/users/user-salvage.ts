@@ -1,5 +1,5 @@
-// A user store whose file has damaged pages: users on sound pages are written to a new file, the old one is kept aside. A map over
-// such a file would end the process.
+// A user store whose file has damaged pages: users on sound pages are written to a new file, the old one is kept aside. A memory
+// map of such a file would end the process.
 
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,10 +18,10 @@ import { logDamagedUser } from './users-log.ts';
 const TRIES = 3;
 const PER_TRANSACTION = 1000;
 
-/** Opens the user store, for a start, made sound where it is not. Throws an Error that names it. */
+/** Opens the user store for a start, and repairs it where it is damaged. Throws an Error that names it. */
 export async function openSoundUsers(data: string, log: Log): Promise<UserStore> {
   const { path, aside, building } = placesOf(data);
-  if (!existsSync(path) && existsSync(aside) && existsSync(building)) renameSync(aside, path); // a start ended in between
+  if (!existsSync(path) && existsSync(aside) && existsSync(building)) renameSync(aside, path); // a start was interrupted in between
   const file = join(path, DATA_FILE);
   if (UserStore.exists(data) && statSync(file).size === 0)
     // LMDB takes it for a new one
@@ -36,7 +36,7 @@ function placesOf(data: string): { path: string; aside: string; building: string
   return { path, aside: `${path}.damaged`, building: `${path}.salvaged` };
 }
 
-/** Empty also where not even the first pages can be read: opening reports that. */
+/** Empty, too, where not even the first pages can be read: opening reports that. */
 function damagedPages(path: string): readonly string[] {
   let damaged: readonly string[] = [];
   for (let tries = 0; tries < TRIES; tries++) {

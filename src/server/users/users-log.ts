@@ -3,7 +3,7 @@
 import type { UserName } from '../../users/user-name.ts';
 import type { Log } from '../process/log.ts';
 
-/** Nobody can say who such a user is: requests in its name draw 503. */
+/** The identity of such a user cannot be checked: requests in its name draw 503. */
 export function logDamagedUser(log: Log, { name, realm }: UserName): void {
   log('error', 'a user is damaged: add or import it anew', { user: `${name}@${realm}` });
 }

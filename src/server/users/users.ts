@@ -1,5 +1,5 @@
-// The users of a running server: the user store and, where one is configured, the provider beside it. What the shards
-// need of them crosses to their threads as UserTask; asking the provider stays here.
+// The users of a running server: the user store and, where one is configured, the provider beside it. The shards' part
+// crosses to their threads as UserTask; the provider is asked here.
 
 import type { TokenTask } from '../../threads/waiting/pending-credentials.ts';
 import type { UserStore } from '../../users/user-store.ts';
@@ -18,22 +18,22 @@ export interface Users {
   readonly count: number;
   /** Realms of users in the store. */
   realms(): string[];
-  /** State of the provider (PROVIDER_* of users/user-lookup) in shared memory; absent where there is none. */
+  /** State of the provider (PROVIDER_* of users/user-lookup) in shared memory; absent without one. */
   readonly providerState?: Int32Array;
-  /** What the provider said so far; undefined where there is none. */
+  /** Report of the provider so far; undefined without one. */
   readonly provider: ProviderReport | undefined;
-  /** What the shards need of access tokens; absent where none count. */
+  /** The shards' part of access tokens; absent where none are accepted. */
   readonly tokens?: TokenTask;
-  /** What the issuer of tokens said so far; undefined where none count. */
+  /** Report of the tokens' issuer so far; undefined where none are accepted. */
   readonly issuer: ProviderReport | undefined;
   /**
-   * Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. Never rejects.
-   * @param token access token that `user` is the name of
+   * Fetches a user for a shard; when it resolves, the shards find the answer in the store. Never rejects.
+   * @param token access token whose name is `user`
    */
   ask(user: string, realm: string, token?: string): Promise<AskResult>;
-  /** Users that were removed and whose bindings are still to go. */
+  /** Removed users whose bindings have not been removed yet. */
   readonly removed: RemovedFromStore;
-  /** For the other nodes of a cluster. */
+  /** The store, for the other nodes of a cluster. */
   readonly store: UserStore;
   close(): Promise<void>;
 }
@@ -42,16 +42,16 @@ export interface UsersOptions {
   /** The data directory. */
   readonly data: string;
   readonly auth: AuthConfig;
-  /** Of the program around. */
+  /** Credentials of the surrounding program. */
   readonly credentials?: ProgramCredentials | undefined;
-  /** Domains that are served. */
+  /** The served domains. */
   readonly domains: readonly string[];
   readonly log: Log;
-  /** Epoch ms, as shards have it. */
+  /** Epoch ms, of the same clock as the shards'. */
   readonly now: () => number;
 }
 
-/** Opens the user store, which the shards' tables need to be there, and starts the provider. Throws an Error naming it. */
+/** Opens the user store, which must exist for the shards' tables, and starts the provider. Throws an Error naming it. */
 export async function openUsers(options: UsersOptions): Promise<Users> {
   const { auth, log } = options;
   const store = await openSoundUsers(options.data, log);
@@ -99,7 +99,7 @@ async function providerOf(options: UsersOptions, store: UserStore): Promise<User
     return new UserProvider(programSource(credentials), credentials.limits, store, log, now);
   if (http !== undefined) return new UserProvider(httpSource(http), http.limits, store, log, now);
   if (sql === undefined) return undefined;
-  // Loaded where a database is configured alone: the drivers cost a start time and memory.
+  // Loaded only where a database is configured: the drivers cost a start time and memory.
   const { sqlSource } = await import('./sql/sql-source.ts');
   return new UserProvider(await sqlSource(sql, sql.limits.timeoutMs), sql.limits, store, log, now);
 }
@@ -112,7 +112,7 @@ async function tokenProvider({ auth, domains, log, now }: UsersOptions, store: U
   return new UserProvider(tokenSource(tokens, domains, now), tokens.limits, store, log, now);
 }
 
-/** Users that came with MD5 alone keep the others from being offered. */
+/** Warns of users with MD5 alone: they prevent other algorithms from being offered. */
 function warnOfLackingHa1s(store: UserStore, { policy }: AuthConfig, log: Log): void {
   const bases = ['MD5', 'SHA-256', 'SHA-512-256'];
   for (const algorithm of new Set(policy.algorithms.map((name) => name.replace('-sess', '')))) {

@@ -1,10 +1,10 @@
-// What the shards and the readers of the feed share: the newest number of all shards, and by shard what is written and not settled
-// yet. A reader may read up to the number that `settledTo` gives: nothing below it comes later, nothing up to it goes.
+// Memory shared by the shards and the readers of the feed: the newest number of all shards, and by shard the first unsettled
+// number. A reader may read up to `settledTo`: no number below it is written later, none up to it is taken back.
 
 const COUNTER = 0;
 const FIRST_SHARD = 1;
 
-/** Memory for so many shards, whose next number is one above `last`. */
+/** Memory for this many shards; the next number is `last` + 1. */
 export function createFeedMemory(shards: number, last: number): SharedArrayBuffer {
   const memory = new SharedArrayBuffer((FIRST_SHARD + shards) * 8);
   new BigInt64Array(memory)[COUNTER] = BigInt(last);
@@ -18,16 +18,16 @@ export class FeedNumbers {
     this.numbers = new BigInt64Array(memory);
   }
 
-  /** Reserves `count` numbers, which a shard has not settled until `settle`. Returns the first. */
+  /** Reserves `count` numbers, unsettled until `settle`. Returns the first. */
   reserve(shard: number, count: number): number {
     const at = FIRST_SHARD + shard;
     const { numbers } = this;
-    // In this order: a reader that sees the counter sees that the numbers are not settled.
+    // In this order: a reader that sees the new counter also sees that the numbers are unsettled.
     if (Atomics.load(numbers, at) === 0n) Atomics.store(numbers, at, Atomics.load(numbers, COUNTER) + 1n);
     return Number(Atomics.add(numbers, COUNTER, BigInt(count))) + 1;
   }
 
-  /** The next numbers are greater than this one, which another node has given. */
+  /** Makes the next numbers greater than this one, which another node has assigned. */
   raise(number: number): void {
     const { numbers } = this;
     const to = BigInt(number);
@@ -38,17 +38,17 @@ export class FeedNumbers {
     }
   }
 
-  /** The shard's first number that is not settled; 0: all are. */
+  /** Sets the shard's first unsettled number; 0: all are settled. */
   settle(shard: number, first: number): void {
     Atomics.store(this.numbers, FIRST_SHARD + shard, BigInt(first));
   }
 
-  /** The newest number that was reserved. */
+  /** The newest reserved number. */
   get last(): number {
     return Number(Atomics.load(this.numbers, COUNTER));
   }
 
-  /** All numbers up to this one are settled: told, or never to be. */
+  /** All numbers up to this one are settled: published, or never to be. */
   get settledTo(): number {
     let to = Atomics.load(this.numbers, COUNTER);
     for (let at = FIRST_SHARD; at < this.numbers.length; at++) {

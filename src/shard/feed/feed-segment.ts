@@ -7,13 +7,13 @@ export const SEGMENT_HEADER_BYTES = 16;
 export const BATCH_HEADER_BYTES = 48;
 const SEGMENT_MAGIC = 0x31466541;
 const BATCH_MAGIC = 0x31426541;
-/** What a batch begins with. */
+/** First bytes of a batch. */
 export const BATCH_START = Buffer.from('AeB1');
 const CHECKSUM = 4;
 const SUFFIX = '.feed';
 const DIGITS = 16;
 
-/** What the store's log, or in a cluster the shard's stream, ended with before a batch was committed: it tells whether the batch was. */
+/** The end of the store's log, or in a cluster of the shard's stream, before a batch's commit: it tells whether the batch was committed. */
 export interface LogMark {
   /** Address of the last frame, or its sequence. */
   readonly last: number;
@@ -21,7 +21,7 @@ export interface LogMark {
 }
 
 export interface BatchHead extends LogMark {
-  /** Bytes of the batch, its header among them. */
+  /** Bytes of the batch, including its header. */
   readonly length: number;
   readonly first: number;
   readonly lastNumber: number;
@@ -71,7 +71,7 @@ export function sealBatch(bytes: Uint8Array, length: number, first: number, last
   view.setUint32(CHECKSUM, crc32(bytes.subarray(0, length)), true);
 }
 
-/** The header of a batch, as far as it can be told; undefined where there is none. */
+/** The header of a batch; undefined where there is none. The checksum is not tested. */
 export function readBatchHead(bytes: Uint8Array): BatchHead | undefined {
   if (bytes.length < BATCH_HEADER_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
@@ -89,7 +89,7 @@ export function readBatchHead(bytes: Uint8Array): BatchHead | undefined {
   };
 }
 
-/** Whether these are the bytes of a batch as they were written. The checksum is zeroed in `bytes`. */
+/** Whether the bytes of a batch are as they were written. The checksum is zeroed in `bytes`. */
 export function isBatchSound(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const sum = view.getUint32(CHECKSUM, true);

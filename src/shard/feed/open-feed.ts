@@ -5,8 +5,8 @@ import { LogStore } from '../../location/log/log-store.ts';
 import { type FeedOptions, FeedWriter } from './feed-writer.ts';
 
 /**
- * Throws where the bindings are in memory alone, and the disk's errors.
- * @param stream in a cluster: how much of the shard's stream was taken in
+ * Throws if the bindings are in memory alone, and the disk's errors.
+ * @param stream in a cluster: the position up to which the shard's stream is applied
  */
 export function openFeed(
   options: FeedOptions,

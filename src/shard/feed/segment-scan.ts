@@ -1,4 +1,4 @@
-// The batches of a segment, one after the other, as far as they are sound.
+// The sound batches of a segment, one after the other.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import {
@@ -17,9 +17,9 @@ export interface ScannedBatch extends BatchHead {
 }
 
 export class SegmentScan {
-  /** The last number of the segment before; undefined where the file is no segment. */
+  /** The last number of the previous segment; undefined where the file is no segment. */
   readonly before: number | undefined;
-  /** Behind the last batch that was read. */
+  /** End of the last batch read. */
   at = SEGMENT_HEADER_BYTES;
   private readonly fd: number;
   private readonly head = new Uint8Array(BATCH_HEADER_BYTES);
@@ -32,7 +32,7 @@ export class SegmentScan {
     this.before = readSegmentHeader(header.subarray(0, read));
   }
 
-  /** The head of the next batch, which stays the next; undefined where there is none. */
+  /** The head of the next batch, without moving on; undefined where there is none. */
   peek(): ScannedBatch | undefined {
     const { head, at } = this;
     const read = readSync(this.fd, head, 0, head.length, at);
@@ -40,7 +40,7 @@ export class SegmentScan {
     return found && { ...found, at };
   }
 
-  /** The next batch that is sound, whatever is before it; undefined where there is none. */
+  /** The next sound batch, behind any damage; undefined where there is none. */
   peekSound(): ScannedBatch | undefined {
     const { at: before } = this;
     const next = this.peek();
@@ -49,17 +49,17 @@ export class SegmentScan {
     return isSound ? next : this.peekBeyond();
   }
 
-  /** Of the file, in bytes. */
+  /** Length of the file, in bytes. */
   get length(): number {
     return fstatSync(this.fd).size;
   }
 
-  /** Passes a batch without its bytes. */
+  /** Moves on past a batch without reading its bytes. */
   skip({ at, length }: ScannedBatch): void {
     this.at = at + length;
   }
 
-  /** The bytes of a batch; undefined where they are not all there, or not sound. */
+  /** The bytes of a batch; undefined where they are incomplete or unsound. */
   read({ at, length }: ScannedBatch): Uint8Array<ArrayBuffer> | undefined {
     const bytes = new Uint8Array(new ArrayBuffer(length));
     let done = 0;

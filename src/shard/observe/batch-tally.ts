@@ -1,4 +1,4 @@
-// What a batch did, counted: changes of bindings only once its commit has succeeded, answers once they are final. @hot
+// The counts of a batch: changes of bindings only once its commit has succeeded, answers once they are final. @hot
 
 import type { ExchangeResult } from '../../core/uas/exchange.ts';
 import { COUNTER, COUNTER_NAMES, REFUSED_BY_REASON } from './counters.ts';
@@ -27,7 +27,7 @@ export class BatchTally {
     this.counters = counters;
   }
 
-  /** A REGISTER answered 200 that changed nothing. @param fetched it asked for the bindings and no more */
+  /** A REGISTER answered 200 that changed nothing. @param fetched it only asked for the bindings */
   unchanged(fetched: boolean): void {
     this.counters[COUNTER.ok]++;
     if (fetched) this.counters[COUNTER.fetched]++;
@@ -44,12 +44,12 @@ export class BatchTally {
     this.flowEnded += result.cutOff;
   }
 
-  /** Bindings of an AOR that the wheel has taken out. */
+  /** Bindings of an AOR that have expired. */
   swept(count: number): void {
     this.expired += count;
   }
 
-  /** Bindings taken out because their connection has ended. */
+  /** Bindings removed because their connection has closed. */
   cutOff(count: number): void {
     this.flowEnded += count;
   }
@@ -79,7 +79,7 @@ export class BatchTally {
     counters[COUNTER.flow_ended] += this.flowEnded;
   }
 
-  /** What is counted only once the commit holds. @cold */
+  /** The counts that wait for the commit. @cold */
   copy(): BatchTally {
     return Object.assign(new BatchTally(this.counters), this);
   }

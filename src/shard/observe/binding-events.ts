@@ -16,7 +16,7 @@ import { Bell } from '../rings/bell.ts';
 import { EventReader } from './event-ring.ts';
 import { callProgram } from './program-call.ts';
 
-/** What CHANGE_* are called outside. */
+/** Names of CHANGE_* in the API. */
 export const CHANGE_TYPES = {
   [CHANGE_REGISTERED]: 'registered',
   [CHANGE_REFRESHED]: 'refreshed',
@@ -29,7 +29,7 @@ export const CHANGE_TYPES = {
 
 export type BindingEventType = (typeof CHANGE_TYPES)[keyof typeof CHANGE_TYPES];
 
-/** A change of one binding, told once it is committed. */
+/** A change of one binding, published once it is committed. */
 export interface BindingEvent {
   /**
    * `registered`, `refreshed`: the binding as it is now. The others end it: `unregistered` by its client, `expired`, `evicted`
@@ -37,7 +37,7 @@ because its AOR had too many, `flow-ended` with its connection, `removed` by an 
    */
   readonly type: BindingEventType;
   readonly shard: number;
-  /** Counts the shard's events one by one from 1; a gap is what was lost, see `lost`. Starts anew with the process. */
+  /** Counts the shard's events one by one from 1; a gap is lost events, see `lost`. Starts anew with the process. */
   readonly sequence: number;
   /** Epoch ms. */
   readonly at: number;
@@ -46,7 +46,7 @@ because its AOR had too many, `flow-ended` with its connection, `removed` by an 
   readonly binding: Binding;
 }
 
-/** Events of a shard that could not be told, because the listener was too slow for them. */
+/** Events of a shard that were lost because the listener was too slow. */
 export interface LostEvents {
   readonly type: 'lost';
   readonly shard: number;
@@ -56,7 +56,7 @@ export interface LostEvents {
 
 export type BindingListener = (event: BindingEvent | LostEvents) => void;
 
-/** Events told before the event loop gets its turn. */
+/** Events passed to listeners before the event loop gets its turn. */
 const EVENTS_PER_TURN = 512;
 
 export class BindingEvents {
@@ -70,7 +70,7 @@ export class BindingEvents {
   /**
    * @param memories one per shard
    * @param bellMemory of the bell that the shards ring; its listener calls `wake`
-   * @param failed is told what a listener threw or rejected with
+   * @param failed gets errors and rejections of listeners
    */
   constructor(memories: readonly SharedArrayBuffer[], bellMemory: SharedArrayBuffer, failed: (error: unknown) => void) {
     this.readers = memories.map((memory) => new EventReader(memory));
@@ -79,7 +79,7 @@ export class BindingEvents {
     this.failed = failed;
   }
 
-  /** Tells `listener` of every change from now on, in each shard's order; the function returned ends that. */
+  /** Calls `listener` with every change from now on, in each shard's order; the returned function ends that. */
   subscribe(listener: BindingListener): () => void {
     const own: BindingListener = (event) => listener(event);
     if (this.listeners.size === 0) this.listen(true);
@@ -94,7 +94,7 @@ export class BindingEvents {
     if (!this.pending) this.turn();
   }
 
-  /** Everything told so far, at once: before a stop. */
+  /** Passes on all published events at once: before a stop. */
   drain(): void {
     while (this.tell());
   }
@@ -108,7 +108,7 @@ export class BindingEvents {
   }
 
   private turn(): void {
-    this.pending = true; // while a listener is told: what it does itself is told next, to all of them
+    this.pending = true; // while a listener runs: changes it causes are told next, to all of them
     this.bell.afterSleep();
     let more = this.tell();
     if (!more) {
@@ -120,7 +120,7 @@ export class BindingEvents {
     if (more) setImmediate(() => this.turn());
   }
 
-  /** True: there is more. */
+  /** Passes on events of all shards. True: more are waiting. */
   private tell(): boolean {
     let told = 0;
     for (const [shard, reader] of this.readers.entries()) {
@@ -130,7 +130,7 @@ export class BindingEvents {
         this.give(eventOf(entry, shard));
       }
       const count = reader.lost - this.lost[shard];
-      if (count === 0 || !reader.empty) continue; // told where they are missing: behind what did fit
+      if (count === 0 || !reader.empty) continue; // told at their place: behind those that did fit
       this.lost[shard] += count;
       this.give({ type: 'lost', shard, count });
     }

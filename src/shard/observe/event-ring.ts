@@ -1,21 +1,21 @@
-// The way of binding events from a shard to the main thread: a bounded ring in shared memory that the shard writes only while
-// somebody listens. What does not fit is counted as lost, never waited for. The content of an entry is core/binding/changes'.
+// Carries binding events from a shard to the main thread: a bounded ring in shared memory that the shard writes only while
+// there are listeners. Events that do not fit are counted as lost; the shard never waits. core/binding/changes has the entry's content.
 // @hot
 
 import { type Changes, changeLength, setChangeSequence } from '../../core/binding/changes.ts';
 import type { Bell } from '../rings/bell.ts';
 
-/** Whether somebody listens: else nothing is gathered. Looked at once per batch. */
+/** Whether there are listeners: without any, changes are not collected. Read once per batch. */
 export interface Listening {
   readonly listening: boolean;
 }
 
-/** Where a feed is written. */
+/** For shards with a feed. */
 export const ALWAYS_LISTENING: Listening = { listening: true };
 
-/** What a shard's events go to. */
+/** Receiver of a shard's events. */
 export interface EventSink extends Listening {
-  /** Tells of changes that have been committed. */
+  /** Publishes committed changes. */
   publish(changes: Changes): void;
 }
 
@@ -26,7 +26,7 @@ const SEQUENCE = 4; // f64: entries ever made
 const TAIL = 16; // bytes ever taken
 const LISTENING = 17;
 const CONTROL_BYTES = 128;
-/** Instead of an entry's length: go on at the start. */
+/** Instead of an entry's length: the next entry is at the start. */
 const SKIP = 0xffffffff;
 
 /** Holds some 10,000 events of usual size. */
@@ -37,7 +37,7 @@ export function createEventMemory(bytes = EVENT_RING_BYTES): SharedArrayBuffer {
   return new SharedArrayBuffer(CONTROL_BYTES + bytes);
 }
 
-/** The shard's end. */
+/** The shard's side. */
 export class EventWriter implements EventSink {
   private readonly control: Int32Array;
   private readonly numbers: Float64Array;
@@ -76,7 +76,7 @@ export class EventWriter implements EventSink {
     this.bell.ring();
   }
 
-  /** Offset of `size` contiguous bytes, or -1; `head` then stands behind them, unpublished. */
+  /** Offset of `size` contiguous bytes, or -1; `head` is then behind them, unpublished. */
   private claim(size: number): number {
     const { capacity } = this;
     const offset = this.head & (capacity - 1);
@@ -89,7 +89,7 @@ export class EventWriter implements EventSink {
   }
 }
 
-/** The listening thread's end. */
+/** The listening thread's side. */
 export class EventReader {
   private readonly control: Int32Array;
   private readonly numbers: Float64Array;
@@ -114,7 +114,7 @@ export class EventReader {
     return Atomics.load(this.control, HEAD) === this.tail;
   }
 
-  /** Whether the shard is to tell from now on; what it told before is dropped. */
+  /** Switches the shard's events on or off; earlier events are dropped. */
   listen(listening: boolean): void {
     if (listening) this.tail = Atomics.load(this.control, HEAD);
     Atomics.store(this.control, TAIL, this.tail);

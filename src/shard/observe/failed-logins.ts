@@ -1,5 +1,5 @@
-// A log line for each failed login, for operators who ask for it (`auth: log-failures`). Passwords typed as user names are not
-// written: a name is, only where there is such a user.
+// A log line for each failed login, if the operator wants it (`auth: log-failures`). A user name is written only if that user
+// exists, since it may be a mistyped password.
 
 import type { Authenticator } from '../../core/auth/authenticator.ts';
 import {
@@ -20,15 +20,15 @@ export interface FailedLogin {
   readonly source: string;
   readonly port: number;
   readonly reason: string;
-  /** The address-of-record that the request was about. */
+  /** The address-of-record of the request. */
   readonly aor: string | null;
-  /** The user, where there is one of that name. */
+  /** The user, if one has that name. */
   readonly user: string | null;
-  /** Failed logins since the line before that had none of their own. */
+  /** Failed logins without a line of their own, since the line before. */
   readonly unlogged: number;
 }
 
-/** Lines a second at most, of a shard. */
+/** Maximum lines a second of a shard. */
 const LINES_PER_S = 50;
 
 const REASONS = new Map<number, string>([
@@ -54,7 +54,7 @@ export class FailedLogins {
     this.report = report;
   }
 
-  /** Of a request from the peer in a row that came to an outcome of the authenticator, AUTH_*. */
+  /** Logs a request of the peer in a row, by the authenticator's outcome AUTH_*. */
   note(authenticator: Authenticator, state: AorState, row: number, now: number): void {
     const reason = REASONS.get(authenticator.outcome);
     if (reason === undefined) return;

@@ -1,5 +1,5 @@
-// The main thread's look into the shards' histories (history.ts). The shard is not asked and not waited for; what it writes over
-// meanwhile is left out. Here: entries as bytes, by those who keep them elsewhere, too, and as plain data.
+// The main thread's reader of the shards' histories (history.ts). It never asks or waits for a shard; entries overwritten
+// meanwhile are left out. Entries as bytes, also of copies kept elsewhere, and as plain data.
 
 import { formatIp } from '../../sip/ip.ts';
 import { aorText, shownText, uriText } from '../../sip/shown-text.ts';
@@ -29,40 +29,40 @@ import {
 /** Besides the AOR: contact, Call-ID, User-Agent, user. */
 const TEXTS = 4;
 
-/** A change of one binding, as the history keeps it. Texts are cut to 256 bytes. */
+/** A change of one binding in the history. Texts are cut to 256 bytes. */
 export interface PastChange {
   readonly type: BindingEventType;
   /** Epoch ms. */
   readonly at: number;
-  /** Who brought it about: a client's request, an operator, the program around the registrar, or time. */
+  /** Cause: a client's request, an operator, the program around the registrar, or time. */
   readonly by: 'client' | 'operator' | 'program' | 'server';
   /** The user that the request was authenticated for. */
   readonly user?: string;
-  /** Where the request came from; of what just ended, where the binding had come from. */
+  /** Source of the request; after an expiry or a closed connection, source of the binding. */
   readonly source?: { readonly address: string; readonly port: number; readonly transport: string };
-  /** Its URI; absent where nobody knows any more. */
+  /** Its URI; absent where it is no longer known. */
   readonly contact?: string;
   readonly callId?: string;
   readonly cseq?: number;
   readonly userAgent?: string;
-  /** Of what was removed: the program that asked, such as `curl-8.5.0`, or why, such as `user-removed`. */
+  /** Of a removed binding: the program that asked for it, such as `curl-8.5.0`, or the reason, such as `user-removed`. */
   readonly program?: string;
 }
 
-/** Takes what a shard has written since the last time: of what it has written over meanwhile, nothing. */
+/** Takes the entries written since the last call; overwritten ones are left out. */
 export class HistoryCursor {
   private readonly memory: SharedArrayBuffer;
   private readonly control: Int32Array;
   private at: number;
 
-  /** Begins with the oldest entry that is there. */
+  /** Begins with the oldest entry. */
   constructor(memory: SharedArrayBuffer) {
     this.memory = memory;
     this.control = new Int32Array(memory, 0, HISTORY_CONTROL_BYTES >> 2);
     this.at = Atomics.load(this.control, HISTORY_TAIL);
   }
 
-  /** Whole entries, back to back, and how many bytes of others were written over before they could be taken. */
+  /** Whole entries, back to back, and the number of bytes overwritten before they could be taken. */
   take(): { readonly bytes: Buffer; readonly lost: number } {
     const { memory, control } = this;
     const head = Atomics.load(control, HISTORY_HEAD);
@@ -82,7 +82,7 @@ export class HistoryCursor {
     return { bytes: withoutSkip(bytes, meanwhile, turn), lost };
   }
 
-  /** Bytes from there on that are being written over. */
+  /** Bytes from `at` on that are being overwritten. */
   private behind(at: number): number {
     return Math.max(0, (Atomics.load(this.control, HISTORY_TAIL) - at) | 0);
   }
@@ -90,14 +90,14 @@ export class HistoryCursor {
 
 const NONE = Buffer.alloc(0);
 
-/** From `at` on, without the gap at the end of the ring, which is at `turn`. */
+/** The bytes from `at` on, without the gap at the end of the ring, which is at `turn`. */
 function withoutSkip(bytes: Buffer, at: number, turn: number): Buffer {
   for (let p = at; p < turn; p += bytes.readUInt32LE(p))
     if (bytes.readUInt32LE(p) === HISTORY_SKIP) return Buffer.concat([bytes.subarray(at, p), bytes.subarray(turn)]);
   return bytes.subarray(at);
 }
 
-/** Where each entry begins; ends before the first that is none. */
+/** Offsets of the entries; stops before the first invalid one. */
 export function* entriesIn(bytes: Buffer): Generator<number> {
   for (let at = 0; at + ENTRY_TEXTS <= bytes.length; ) {
     const length = entryLength(bytes, at);
@@ -126,12 +126,12 @@ export function keyAt(bytes: Buffer, at: number): Uint32Array {
   return Uint32Array.from({ length: 4 }, (_, i) => bytes.readUInt32LE(at + ENTRY_KEY + 4 * i));
 }
 
-/** Of the entry at `at`. */
+/** Time of the entry at `at`. */
 export function timeAt(bytes: Buffer, at: number): number {
   return bytes.readDoubleLE(at + ENTRY_AT);
 }
 
-/** The AOR of the entry at `at`, as it is shown; empty where the shard did not know it. */
+/** The AOR of the entry at `at`, as text; empty where the shard did not know it. */
 export function aorAt(bytes: Buffer, at: number): string {
   const length = bytes[at + ENTRY_AOR_LENGTH];
   let from = at + ENTRY_TEXTS;
@@ -166,7 +166,7 @@ function changeOf(entry: Buffer): PastChange {
     ...(callId !== '' && { callId }),
     ...(cseq !== 0 && { cseq }),
     ...(userAgent !== '' && { userAgent }),
-    // Its request was made for it, with the program in place of a host.
+    // An operator's request is made by the admin API, with the program in place of a host in its Call-ID.
     ...(type === 'removed' && callId.includes('@') && { program: callId.slice(callId.lastIndexOf('@') + 1) }),
   };
 }
@@ -185,7 +185,10 @@ function whoOf(listener: number): PastChange['by'] {
   return listener === LISTENER_PROGRAM ? 'program' : 'client';
 }
 
-/** @param changes of one AOR, the oldest first. An only binding that ran out was not looked at for that: its contact is that of the change before, where it is here. */
+/**
+ * @param changes of one AOR, the oldest first. The expiry of an only binding does not read its record: its contact is that of the
+ *   change before, if there is one.
+ */
 export function withContacts(changes: readonly PastChange[]): PastChange[] {
   let last: string | undefined;
   return changes.map((change) => {

@@ -1,6 +1,6 @@
-// What happened to bindings lately, kept by each shard in a ring of shared memory whether or not anybody listens: the newest
-// changes push out the oldest. Here: the layout of an entry and its writer. Reading it, without asking the shard, is
-// history-reader.ts. Refreshes are left out unless asked for, so that keeping a history costs them nothing.
+// Recent changes of bindings, kept by each shard in a ring of shared memory, with or without listeners: the newest
+// changes displace the oldest. This file has the layout of an entry and its writer; history-reader.ts reads, without
+// asking the shard. Refreshes are left out unless configured, so that they cost nothing.
 // @hot
 
 import {
@@ -22,7 +22,7 @@ import { T_CALL_ID_AT, T_CALL_ID_END, T_CSEQ } from '../../sip/parser/span-table
 // Control: words of 32 bits.
 /** Bytes ever written, modulo 2^32. */
 export const HISTORY_HEAD = 0;
-/** Bytes ever given up: what is older is being written over. */
+/** Bytes ever given up: older entries are being overwritten. */
 export const HISTORY_TAIL = 1;
 export const HISTORY_CONTROL_BYTES = 64;
 
@@ -42,12 +42,12 @@ export const ENTRY_AOR_LENGTH = 39;
 export const ENTRY_LENGTHS = 40;
 export const ENTRY_IP = 48;
 export const ENTRY_TEXTS = 64;
-/** Of a text; the rest is cut off. */
+/** Maximum bytes of a text; the rest is cut off. */
 const TEXT_BYTES_MAX = 256;
-/** As a byte counts it. */
+/** The maximum of its one-byte length. */
 const AOR_BYTES_MAX = 255;
 export const ENTRY_BYTES_MAX = ENTRY_TEXTS + 4 * TEXT_BYTES_MAX + AOR_BYTES_MAX + 1;
-/** Instead of an entry's length: go on at the start. */
+/** Instead of an entry's length: the next entry is at the start. */
 export const HISTORY_SKIP = 0xffffffff;
 
 /** @param bytes are rounded up to a power of two. @cold */
@@ -67,14 +67,14 @@ export class History implements ChangeSink {
   private readonly words: Uint32Array;
   private readonly capacity: number;
   private head: number;
-  /** Entries of the batch under way. */
+  /** Entries of the current batch. */
   private pending = new Uint8Array(64 << 10);
   private view = new DataView(this.pending.buffer);
   private end = 0;
-  /** Where the entry under way gets its next text. */
+  /** Position of the current entry's next text. */
   private at = 0;
 
-  /** @param key of the AOR that changes, as it is at the time of a change */
+  /** @param key of the AOR that changes, at the time of a change */
   constructor(memory: SharedArrayBuffer, refreshes: boolean, exchange: Exchange, key: Uint32Array) {
     this.refreshes = refreshes;
     this.exchange = exchange;
@@ -105,12 +105,12 @@ export class History implements ChangeSink {
     this.finish(entry);
   }
 
-  /** The only binding of the AOR has gone, and nobody has looked at it for that. */
+  /** The only binding of the AOR has ended, without a read of its record. */
   gone(kind: number, now: number): void {
     this.finish(this.begin(kind, now));
   }
 
-  /** The batch's changes are committed. */
+  /** Publishes the batch's changes after their commit. */
   publish(): void {
     this.write(this.pending, this.view, this.end);
   }
@@ -155,7 +155,7 @@ export class History implements ChangeSink {
     this.view.setUint32(entry, this.end - entry, true);
   }
 
-  /** Who asked for it: the request in the table. */
+  /** Adds the cause: the request in the table. */
   private addSource(entry: number, source: Uint8Array, image: number): void {
     const { view, pending } = this;
     const { request, work } = this.exchange;
@@ -172,7 +172,7 @@ export class History implements ChangeSink {
     for (let i = 0; i < 16; i++) pending[entry + ENTRY_IP + i] = peers.ip[(peer << 4) + i];
   }
 
-  /** Nobody asked for it: who had made the binding. */
+  /** Without a request: adds the source and names of the request that made the binding. */
   private addMaker(entry: number, source: Uint8Array, image: number): void {
     const { view, pending } = this;
     this.text(1, source, paramsEnd(source, image), callIdEnd(source, image));
@@ -183,7 +183,7 @@ export class History implements ChangeSink {
     for (let i = 0; i < 16; i++) pending[entry + ENTRY_IP + i] = source[ipAt(image) + i];
   }
 
-  /** A longer one is left out: half a name would be another's. */
+  /** Adds the AOR. A longer one is left out: a cut name would be another AOR's. */
   private addAor(entry: number, aor: Uint8Array, from: number, to: number): void {
     const { pending, view } = this;
     const length = to - from <= AOR_BYTES_MAX ? to - from : 0;
@@ -200,7 +200,7 @@ export class History implements ChangeSink {
     this.at += length;
   }
 
-  /** Offset of `size` contiguous bytes, whose old entries are given up first; `head` then stands behind them. */
+  /** Offset of `size` contiguous bytes, after giving up the old entries there; `head` is then behind them. */
   private claim(size: number): number {
     const { capacity, control, words } = this;
     const offset = this.head & (capacity - 1);

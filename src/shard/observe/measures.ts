@@ -1,11 +1,11 @@
-// What a shard measures, in shared memory beside its counters: histograms of latency by outcome and transport, batch sizes,
+// A shard's measurements, in shared memory beside its counters: histograms of latency by outcome and transport, batch sizes,
 // commits and expiry lag. One writer, any number of readers, no locks; the bucket of a value is found once per batch.
 // @hot
 
 import type { BatchResponses } from '../../core/uas/batch-responses.ts';
 import { type Peers, TRANSPORT_NAMES } from '../../sip/sources.ts';
 
-// --- what an answer was, as a shard counts it
+// --- outcomes of answers, in a shard's counts
 // 0: sent again from memory
 export const OUTCOME_ACCEPTED = 1;
 export const OUTCOME_CHALLENGED = 2;
@@ -19,7 +19,7 @@ export const OUTCOME_NAMES = ['replayed', 'accepted', 'challenged', 'rejected', 
 const TRANSPORTS = TRANSPORT_NAMES.length;
 
 const BOUNDS = 16;
-/** Numbers of one histogram: a count for each bound and one beyond, then the sum of what was measured. */
+/** Numbers of one histogram: a count for each bound and one beyond, then the sum of the values. */
 export const HISTOGRAM_ROW = BOUNDS + 2;
 /** Place of the sum in a row. */
 export const HISTOGRAM_SUM = BOUNDS + 1;
@@ -45,7 +45,7 @@ export const SECONDS_BOUNDS = Float64Array.of(
 );
 /** In messages. */
 export const BATCH_BOUNDS = Float64Array.of(1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256);
-/** In seconds, behind the moment at which a binding ran out. */
+/** In seconds, after the expiry of a binding. */
 export const LAG_BOUNDS = Float64Array.of(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 120, 300, 600, 1800, 3600);
 
 // Rows: first outcome times transport, then these.
@@ -71,7 +71,7 @@ export class Measures {
     this.values = new Float64Array(memory);
   }
 
-  /** The answers in the rows [from, to) have left, `seconds` after their requests were received. */
+  /** The answers in the rows [from, to) have been sent, `seconds` after their requests were received. */
   answered(answers: BatchResponses, peers: Peers, seconds: number, from = 0, to = answers.count): void {
     const { values } = this;
     const bucket = bucketOf(SECONDS_BOUNDS, seconds);

@@ -1,4 +1,4 @@
-// What an answer comes to, as counters and histograms have it: an OUTCOME_* of its status and reason. @hot
+// The outcome of an answer for counters and histograms: an OUTCOME_* of its status and reason. @hot
 
 import { outcomeOfReason, REASON_NAMES } from '../../core/uas/reasons.ts';
 import { table } from '../../sip/parser/slab.ts';
@@ -11,7 +11,7 @@ const OF_REASON = Uint8Array.from(REASON_NAMES, (name) => {
   return outcome === 'failed' ? OUTCOME_FAILED : OUTCOME_CHALLENGED;
 });
 
-/** Of the answer to the request in the table. @param reason REASON_* where it is a refusal */
+/** For the answer to the request in the table. @param reason REASON_* where it is a refusal */
 export function outcomeOf(status: number, reason: number): number {
   if (table[T_METHOD] !== METHOD_REGISTER) return OUTCOME_OTHER;
   return status < 300 ? OUTCOME_ACCEPTED : OF_REASON[reason];

@@ -1,4 +1,4 @@
-// A line of the log that a fault would repeat with every batch or request: it is told at once, then once a minute, with how often it was.
+// A log line for a fault that each batch or request would repeat: written at once, then once a minute, with the number of times.
 
 import type { ShardOptions } from '../shard-options.ts';
 

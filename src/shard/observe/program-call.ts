@@ -1,6 +1,6 @@
-// Functions of a program that Aorta calls and expects nothing of.
+// Calls of a program's functions whose results Aorta ignores.
 
-/** Calls one. What it throws, or rejects with, is told to `failed`. */
+/** Calls one; `failed` gets its error or rejection. */
 export function callProgram(call: () => unknown, failed: (error: unknown) => void): void {
   try {
     const result = call();

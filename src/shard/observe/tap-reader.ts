@@ -1,4 +1,4 @@
-// The main thread's end of the taps (tap.ts): says what is watched and takes the copies out. Who wants them is not known here.
+// The main thread's side of the taps (tap.ts): sets the watched names and takes the copies. Their receiver is the caller's.
 
 import { MESSAGE_BYTES_MAX } from '../../sip/parser/slab.ts';
 import { createPeers } from '../../sip/sources.ts';
@@ -23,7 +23,7 @@ import {
   TAP_WHY_SAMPLE,
 } from './tap.ts';
 
-/** What is watched. */
+/** The watched AORs and sources. */
 export interface Watched {
   /** Percent of all AORs, 0 to 100. */
   readonly samplePercent: number;
@@ -33,28 +33,28 @@ export interface Watched {
   readonly sources: readonly Uint8Array[];
 }
 
-/** A message that passed; valid until the next one. */
+/** A copied message; valid until the next one. */
 export interface Tapped {
   readonly bytes: Uint8Array;
-  /** Else it was sent. */
+  /** False: it was sent. */
   readonly isReceived: boolean;
   /** Epoch ms of the batch it was in. */
   readonly time: number;
   readonly shard: number;
   readonly sampled: boolean;
-  /** Of an AOR or a source that was named. */
+  /** Its AOR or its source was watched by name. */
   readonly named: boolean;
-  /** Place of that AOR and of that source in the lists that were watched; -1: none. */
+  /** Positions of that AOR and of that source in the watched lists; -1: none. */
   readonly aor: number;
   readonly source: number;
-  /** Which lists: what `watch` returned. */
+  /** Number of these lists, as `watch` returned it. */
   readonly lists: number;
   /** 4 or 6. */
   readonly family: number;
   /** The peer's, 16 bytes. */
   readonly ip: Uint8Array;
   readonly port: number;
-  /** Ours, where the listener is a wildcard; else zeros. */
+  /** The local address, where the listener is a wildcard; else zeros. */
   readonly local: Uint8Array;
   readonly transport: number;
   readonly listener: number;
@@ -72,12 +72,14 @@ export class TapReader {
     this.rings = taps.map((tap) => new Ring(tap));
   }
 
-  /** Takes effect with each shard's next batch. Returns a number for these lists, 0 to 255. Throws a RangeError where there are too many names. */
+  /**
+   * Takes effect with each shard's next batch. Returns a number for these lists, 0 to 255. Throws a RangeError for too many names.
+   */
   watch({ samplePercent, aors, sources }: Watched): number {
     if (aors.length > TAP_AORS_MAX) throw new RangeError(`at most ${TAP_AORS_MAX} AORs can be watched at a time`);
     if (sources.length > TAP_SOURCES_MAX) throw new RangeError(`at most ${TAP_SOURCES_MAX} sources at a time`);
     const { control } = this;
-    // A reader in between sees nothing watched, or names that are no longer or not yet there: copies, no harm.
+    // A shard that reads in between sees nothing watched, or old or partial names: some needless or missing copies, no harm.
     Atomics.store(control, TAP_ON, 0);
     control[TAP_SAMPLE] = Math.min(2 ** 32 - 1, Math.round((samplePercent / 100) * 2 ** 32));
     control[TAP_SAMPLE_ALL] = samplePercent >= 100 ? 1 : 0;
@@ -94,7 +96,7 @@ export class TapReader {
     return lists;
   }
 
-  /** Hands out the copies that are there, at most `max`; returns how many. */
+  /** Passes on the waiting copies, at most `max`; returns how many. */
   drain(handle: (message: Tapped) => void, max: number): number {
     const { copy, peers } = this;
     let taken = 0;

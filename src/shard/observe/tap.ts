@@ -1,6 +1,6 @@
-// The tap on a shard: copies of the messages that somebody watches, received and sent, into a ring of their own, which
-// the main thread empties. What is watched (a sample of all AORs, an AOR, a source) stands in memory that the main thread
-// writes. Never waits: what does not fit is counted. What becomes of the copies is server/tap-reader's.
+// The tap on a shard: copies of watched messages, received and sent, into a ring of their own, which
+// the main thread empties. The main thread writes the watched names (a sample of all AORs, an AOR, a source) into shared memory.
+// Never waits: copies that do not fit are counted. tap-reader.ts takes the copies.
 // @hot
 
 import type { BatchResponses } from '../../core/uas/batch-responses.ts';
@@ -16,20 +16,20 @@ export const TAP_SOURCES_MAX = 16;
 
 // The control memory, words. Written by the main thread: TAP_ON last when it starts, first when it stops.
 export const TAP_ON = 0;
-/** Of 2^32: AORs whose key's second word is below are in the sample; all of them where TAP_SAMPLE_ALL is 1. */
+/** Of 2^32: AORs whose key's second word is below it are in the sample; all of them where TAP_SAMPLE_ALL is 1. */
 export const TAP_SAMPLE = 1;
 export const TAP_SAMPLE_ALL = 2;
 export const TAP_AORS = 3;
 export const TAP_SOURCES = 4;
-/** Number of the lists below: another one with each change of them. */
+/** Number of the lists below: it changes with each change of them. */
 export const TAP_LISTS = 5;
 export const TAP_AOR_KEYS = 8;
 export const TAP_SOURCE_IPS = TAP_AOR_KEYS + TAP_AORS_MAX * 4;
 const TAP_WORDS = TAP_SOURCE_IPS + TAP_SOURCES_MAX * 4;
 
 /**
- * Before each copy in the ring: epoch ms (f64), why it is watched (TAP_WHY_*, u8), by which AOR and which source of the lists (u8
- * each, 0: by none, else its place from 1 on), the number of the lists (u8), four bytes of nothing.
+ * Before each copy in the ring: epoch ms (f64), the reason for the copy (TAP_WHY_*, u8), the AOR and the source in the lists (u8
+ * each, 0: none, else its position from 1 on), the number of the lists (u8), four unused bytes.
  */
 export const TAP_PREFIX_BYTES = 16;
 export const TAP_PREFIX_WHY = 8;
@@ -39,23 +39,23 @@ export const TAP_PREFIX_LISTS = 11;
 export const TAP_WHY_SAMPLE = 1;
 export const TAP_WHY_NAMED = 2;
 
-/** Shared memory for what all shards watch. @cold */
+/** Shared memory for the names that all shards watch. @cold */
 export function createTapMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(TAP_WORDS * 4);
 }
 
 export class Tap {
-  /** Whether anything is watched; looked up once per batch. */
+  /** Whether anything is watched; read once per batch. */
   on = false;
   private readonly control: Int32Array;
   private readonly ring: Ring;
   private readonly counters: Float64Array;
   private readonly peers: Peers;
-  /** Why the message in a slot is watched; 0 where it is not. */
+  /** Reasons for watching the message in a slot; 0 where it is not watched. */
   private readonly why = new Uint8Array(SLOT_COUNT);
   private readonly byAor = new Uint8Array(SLOT_COUNT);
   private readonly bySource = new Uint8Array(SLOT_COUNT);
-  /** Of the message that is copied: TAP_WHY_*, and its places in the lists. */
+  /** Of the current message: TAP_WHY_*, and its positions in the lists. */
   private reason = 0;
   private aor = 0;
   private source = 0;
@@ -77,7 +77,7 @@ export class Tap {
     this.time[0] = now;
   }
 
-  /** A message of the batch, about the AOR with this key. */
+  /** Copies a message of the batch, for the AOR with this key, if it is watched. */
   received(slot: number, at: number, length: number, key: Uint32Array): void {
     const { peers } = this;
     const why = this.reasonsFor(peers, slot, key);
@@ -87,7 +87,7 @@ export class Tap {
     if (why !== 0) this.push(RING_TAP_RECEIVED, slab, at, at + length, peers, slot, peers.port[slot]);
   }
 
-  /** The answers of the batch, which are true by now. */
+  /** Copies the answers of the batch, which are final by now. */
   answered(answers: BatchResponses): void {
     for (let row = 0; row < answers.count; row++) {
       const slot = answers.slot[row];
@@ -100,7 +100,7 @@ export class Tap {
     }
   }
 
-  /** Requests of the shard's own, whose batch may have had no message. */
+  /** Copies requests of the shard's own, whose batch may have had no message. */
   sent({ count, bytes, at, end, port, peers, keys }: OutgoingRequests, now: number): void {
     if (Atomics.load(this.control, TAP_ON) === 0) return;
     this.time[0] = now;
@@ -109,7 +109,7 @@ export class Tap {
         this.push(RING_TAP_SENT, bytes, at[row], end[row], peers, row, port[row]);
   }
 
-  /** Why a message is watched: TAP_WHY_* bits, 0 where it is not. */
+  /** Reasons for watching a message: TAP_WHY_* bits, 0 where it is not watched. */
   private reasonsFor(peers: Peers, row: number, key: Uint32Array): number {
     this.aor = this.namedAor(key);
     this.source = this.namedSource(peers, row);
@@ -140,12 +140,12 @@ export class Tap {
     this.counters[sent ? COUNTER.tapped : COUNTER.tap_dropped]++;
   }
 
-  /** By AOR, so that an AOR of the sample is copied with every message. */
+  /** By AOR, so that every message of a sampled AOR is copied. */
   private isSampled(key: Uint32Array): boolean {
     return this.control[TAP_SAMPLE_ALL] === 1 || key[1] < this.control[TAP_SAMPLE] >>> 0;
   }
 
-  /** Its place in the list from 1 on; 0: it is not there. */
+  /** Its position in the list from 1 on; 0: it is not in the list. */
   private namedAor(key: Uint32Array): number {
     const { control } = this;
     const aors = control[TAP_AORS];
@@ -173,7 +173,7 @@ export class Tap {
   }
 }
 
-/** Four bytes as the main thread has written them: in the machine's order, which is the little-endian one. */
+/** Four bytes as the main thread wrote them: in the machine's order, which is little-endian. */
 function wordAt(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }

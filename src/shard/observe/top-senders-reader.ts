@@ -1,4 +1,4 @@
-// The main thread's look at who sends most (top-senders.ts): over all shards, as rates. No shard is asked or waited for.
+// The main thread's reader of the top senders (top-senders.ts): over all shards, as rates. It never asks or waits for a shard.
 
 import { aorText } from '../../sip/shown-text.ts';
 import {
@@ -20,7 +20,7 @@ export interface TopSender {
   readonly name: string;
   /** Messages per second, estimated from a sample. */
   readonly perSecond: number;
-  /** Of those, refused ones. */
+  /** Refused ones of those. */
   readonly refusedPerSecond: number;
 }
 
@@ -30,7 +30,7 @@ export interface TopSenderLists {
 }
 
 const TRIES = 8;
-/** Older windows say nothing about now. */
+/** Older windows are ignored. */
 const STALE_MS = 60_000;
 
 /** @param memories one per shard @param now epoch ms */
@@ -42,7 +42,7 @@ export function readTopSenders(memories: readonly SharedArrayBuffer[], max: numb
     for (const window of [0, 1]) {
       const began = copy[CONTROL_DOUBLES + window * WINDOW_DOUBLES];
       if (now - began > STALE_MS) continue;
-      // Of both windows, the older one's beginning is what the counts go back to.
+      // The counts of both windows begin with the older one.
       const other = copy[CONTROL_DOUBLES + (1 - window) * WINDOW_DOUBLES];
       const since = now - other > STALE_MS ? began : Math.min(began, other);
       const seconds = Math.max(1, (now - since) / 1000);
@@ -53,7 +53,7 @@ export function readTopSenders(memories: readonly SharedArrayBuffer[], max: numb
   return { sources: topOf(sources, max), aors: topOf(aors, max) };
 }
 
-/** As it was at one moment; the last copy where the shard would not hold still. */
+/** A consistent copy; the last one where the shard kept writing. */
 function copyOf(memory: SharedArrayBuffer): Float64Array {
   const words = new Int32Array(memory);
   let copy: Float64Array = new Float64Array(0);

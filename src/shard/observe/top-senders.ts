@@ -1,6 +1,6 @@
-// Who sends most, lately: a sample of the messages, counted by source and by address-of-record in small tables of shared memory.
-// A newcomer replaces the sender with the least (Metwally's space-saving), so memory is bounded and nobody who sends
-// much is missed. Requests are looked at again after their answers have left. Reading it is top-senders-reader.ts.
+// The senders with the most recent messages: a sample of the messages, counted by source and by address-of-record in small tables of
+// shared memory. A newcomer replaces the sender with the least (Metwally's space-saving), so memory is bounded and no frequent sender
+// is missed. Requests are read again after their answers have been sent. top-senders-reader.ts reads the tables.
 // @hot
 
 import type { BatchResponses } from '../../core/uas/batch-responses.ts';
@@ -14,13 +14,13 @@ import { OUTCOME_FAILED, OUTCOME_REJECTED } from './measures.ts';
 
 /** Entries of a table. */
 export const TALKERS = 48;
-/** How long a table is counted into; the one before it is still read. */
+/** Time that a table counts; the one before it is still read. */
 const WINDOW_MS = 10_000;
 
 // Two windows, each with its beginning and two tables; an entry is doubles and a text.
 export const KIND_SOURCE = 0;
 export const KIND_AOR = 1;
-/** Doubles of an entry: messages, those refused, those that may be somebody else's; then its hash, the text's length, the text. */
+/** Doubles of an entry: messages, refused ones, those that may be another sender's; then its hash, the text's length, the text. */
 export const TALKER_MESSAGES = 0;
 export const TALKER_REFUSED = 1;
 export const TALKER_EXCESS = 2;
@@ -30,18 +30,18 @@ export const TALKER_TEXT = 5;
 const TEXT_BYTES = 104;
 const TALKER_DOUBLES = TALKER_TEXT + TEXT_BYTES / 8;
 const TABLE_DOUBLES = TALKERS * TALKER_DOUBLES;
-/** When the window began, epoch ms; then the tables. */
+/** Beginning of the window, epoch ms; then the tables. */
 export const WINDOW_DOUBLES = 1 + 2 * TABLE_DOUBLES;
-/** A number that is odd while the tables are written, and which window is. */
+/** A number that is odd while the tables are written, and the window being written. */
 export const CONTROL_DOUBLES = 2;
 export const TOP_SENDERS_BYTES = 8 * (CONTROL_DOUBLES + 2 * WINDOW_DOUBLES);
 
-/** Where an entry begins, in doubles. */
+/** Offset of an entry, in doubles. */
 export function talkerAt(window: number, kind: number, entry: number): number {
   return CONTROL_DOUBLES + window * WINDOW_DOUBLES + 1 + kind * TABLE_DOUBLES + entry * TALKER_DOUBLES;
 }
 
-/** Batches of up to so many messages are looked at whole, of up to MEDIUM every fourth, of more every sixteenth. */
+/** Batches of up to SMALL messages are counted whole, of up to MEDIUM every fourth message, of more every sixteenth. */
 const SMALL = 2;
 const MEDIUM = 16;
 
@@ -52,7 +52,7 @@ export class TopSenders {
   private readonly aor = new Uint8Array(1024);
   private readonly ip = { bytes: new Uint8Array(48), length: 0 };
   private dice = 0x2545f491;
-  /** Messages to let go by before the next of the sample. */
+  /** Messages to skip before the next of the sample. */
   private skip = 0;
   private dropSkip = 0;
 
@@ -62,7 +62,7 @@ export class TopSenders {
     this.words = new Int32Array(memory);
   }
 
-  /** A batch that has been answered. @param lengths of the requests in the slots */
+  /** Counts an answered batch. @param lengths of the requests in the slots */
   note(answers: BatchResponses, peers: Peers, lengths: Uint16Array, now: number): void {
     const weight = answers.count <= SMALL ? 1 : answers.count <= MEDIUM ? 4 : 16;
     for (; this.skip < answers.count; this.skip += this.gap(weight)) {
@@ -80,7 +80,7 @@ export class TopSenders {
     this.skip -= answers.count;
   }
 
-  /** A message that was not even looked at, because of its source. */
+  /** Counts a message that was dropped unread, because of its source. */
   dropped(peers: Peers, slot: number, now: number): void {
     if (this.dropSkip-- > 0) return;
     this.dropSkip = this.gap(16) - 1;
@@ -108,7 +108,7 @@ export class TopSenders {
     if (entry >= 0) this.name(entry, this.aor, length);
   }
 
-  /** Counts a message of the sender with the hash; returns its entry where it is to be named. */
+  /** Counts a message of the sender with the hash; returns its entry if that needs a name, else -1. */
   private claim(kind: number, hash: number, weight: number, refused: number): number {
     const { doubles } = this;
     const first = talkerAt(doubles[1], kind, 0);
@@ -135,7 +135,7 @@ export class TopSenders {
     for (let i = 0; i < kept; i++) this.bytes[at + i] = text[i];
   }
 
-  /** From here to `end` the tables are not to be believed. */
+  /** From here to `end` readers must not use the tables. */
   private begin(now: number): void {
     const { doubles, words } = this;
     Atomics.add(words, 0, 1);
@@ -152,7 +152,7 @@ export class TopSenders {
     Atomics.add(this.words, 0, 1);
   }
 
-  /** Until the next of the sample: `mean` on average, so that nothing regular hides from it. */
+  /** Distance to the next of the sample: `mean` on average, random, so that a regular sender cannot hide from it. */
   private gap(mean: number): number {
     if (mean === 1) return 1;
     let dice = this.dice;

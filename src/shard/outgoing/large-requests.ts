@@ -1,12 +1,12 @@
-// Requests that are too large for UDP (RFC 3261 §18.1.1): they go by TCP to the same address, unless their peer has refused that of late.
+// Requests that are too large for UDP (RFC 3261 §18.1.1): they are sent by TCP to the same address, unless their peer recently refused it.
 
 import { type Peers, TRANSPORT_UDP } from '../../sip/sources.ts';
 
-/** Beyond it a request is large: the MTU of the path is not known. */
+/** A request beyond it is large: the MTU of the path is not known. */
 const LARGE_BYTES = 1300;
-/** How long a peer that takes no connection is sent everything by UDP. */
+/** Time that a peer without TCP is sent everything by UDP. */
 const REFUSED_MS = 3_600_000;
-/** Peers known to take none; beyond it the first one is tried again. */
+/** Maximum of known refusals; beyond it the oldest is forgotten, and its peer tried again. */
 const REFUSALS_MAX = 10_000;
 
 const VIA = Buffer.from('\r\nVia: SIP/2.0/');
@@ -15,23 +15,23 @@ const TCP = Buffer.from('TCP');
 
 export class LargeRequests {
   private readonly opens: boolean;
-  /** By peer: until when. */
+  /** By peer: end of its refusal, ms. */
   private readonly refusals = new Map<string, number>();
 
-  /** @param opens whether there is somebody to open connections */
+  /** @param opens whether connections can be opened */
   constructor(opens: boolean) {
     this.opens = opens;
   }
 
-  /** Whether a request of so many bytes leaves by TCP though its peer is known by UDP. */
+  /** Whether a request of this length is sent by TCP though its peer is known by UDP. */
   takes(length: number, peers: Peers, row: number, now: number): boolean {
     if (length <= LARGE_BYTES || !this.opens) return false;
-    // A link-local address has its scope in place of a flow, which a connection could not be told.
+    // A link-local address has its scope in place of a flow, and a new connection could not be given a scope.
     if (peers.transport[row] !== TRANSPORT_UDP || peers.flow[row] !== 0) return false;
     return (this.refusals.get(nameOf(peers, row)) ?? 0) <= now;
   }
 
-  /** A peer takes no connection, or answers nothing by it. */
+  /** Notes a peer that accepts no connection, or answers no request over it. */
   refused(peers: Peers, row: number, now: number): void {
     const [oldest] = this.refusals.keys();
     if (this.refusals.size >= REFUSALS_MAX) this.refusals.delete(oldest);
@@ -39,7 +39,7 @@ export class LargeRequests {
   }
 }
 
-/** The request at `at`, whose first row is its Via, names TCP there; or UDP again. */
+/** Sets TCP, or UDP again, in the Via of the request at `at`; its Via is the first row. */
 export function nameTransport(bytes: Uint8Array, at: number, isTcp: boolean): void {
   const via = bytes.indexOf(VIA[0], at);
   bytes.set(isTcp ? TCP : UDP, via + VIA.length);

@@ -1,16 +1,16 @@
-// Requests that a shard sends by itself, a row each, beside the answers of its batch: where they lie and whom they go to. Filled by the
-// shard once its batch is committed, sent and emptied by whoever sends its answers.
+// Requests that a shard sends by itself, a row each, beside the answers of its batch: their places and destinations. Filled by the
+// shard once its batch is committed, emptied by the sender of its answers.
 
 import { ANSWERED_BY_MAIN, copyPeer, createPeers, type Peers, TRANSPORT_TCP } from '../../sip/sources.ts';
 import { LargeRequests, nameTransport } from './large-requests.ts';
 
-/** Requests of one batch. */
+/** Maximum of one batch. */
 export const REQUESTS_MAX = 64;
 const BYTES = 1 << 20;
 
 export class OutgoingRequests {
   count = 0;
-  /** What `at` and `end` index; nothing before the first request, and fixed from then on. */
+  /** The bytes that `at` and `end` index; empty before the first request, and fixed from then on. */
   bytes = new Uint8Array(0);
   readonly at = new Int32Array(REQUESTS_MAX);
   readonly end = new Int32Array(REQUESTS_MAX);
@@ -18,7 +18,7 @@ export class OutgoingRequests {
   readonly slot = Uint16Array.from({ length: REQUESTS_MAX }, (_, row) => row);
   readonly port = new Uint16Array(REQUESTS_MAX);
   readonly peers: Peers = createPeers(REQUESTS_MAX);
-  /** Of the AORs that they are about: four words each. */
+  /** Keys of their AORs: four words each. */
   readonly keys: Uint32Array[] = [];
   readonly large: LargeRequests;
   private filled = 0;
@@ -32,7 +32,7 @@ export class OutgoingRequests {
     return this.count === REQUESTS_MAX;
   }
 
-  /** Adds a request for the peer in a row, about the AOR of a key; false where it is too long for what is left. */
+  /** Adds a request for the peer in a row, about the AOR of a key; false where it exceeds the free space. */
   add(request: Uint8Array, peers: Peers, row: number, key: Uint32Array, now: number): boolean {
     const at = this.room(request.length);
     if (at < 0) return false;
@@ -41,13 +41,13 @@ export class OutgoingRequests {
     return true;
   }
 
-  /** Where a request of at most `length` bytes can be written in `bytes`, for `put`; -1: nowhere. */
+  /** Offset in `bytes` at which a request of at most `length` bytes can be written, for `put`; -1: no space. */
   room(length: number): number {
     if (this.bytes.length === 0) this.bytes = new Uint8Array(new ArrayBuffer(BYTES));
     return this.isFull || this.filled + length > BYTES ? -1 : this.filled;
   }
 
-  /** The request written there, of so many bytes, is for the peer in a row, about the AOR of a key. */
+  /** Adds the request of this length written there, for the peer in a row, about the AOR of a key. */
   put(length: number, peers: Peers, row: number, key: Uint32Array, now: number): void {
     const { count } = this;
     this.at[count] = this.filled;
@@ -61,7 +61,7 @@ export class OutgoingRequests {
     this.count++;
   }
 
-  /** The main thread opens a connection, or has one: none is named. */
+  /** The main thread opens or finds a connection: the row names none. */
   private byTcp(row: number): void {
     nameTransport(this.bytes, this.at[row], true);
     this.peers.transport[row] = TRANSPORT_TCP;

@@ -1,4 +1,4 @@
-// The requests that a shard sends by itself, NOTIFYs of its subscriptions and pings of its contacts, and the responses to them.
+// The requests that a shard sends by itself: NOTIFYs of its subscriptions and pings of its contacts, with the responses to them.
 // @hot
 
 import type { ChangeSink } from '../../core/binding/changes.ts';
@@ -19,7 +19,7 @@ import { OutgoingRequests } from './outgoing-requests.ts';
 const NO_KEY = new Uint32Array(4);
 
 export class OwnRequests {
-  /** They leave with the batch's answers. */
+  /** Sent with the batch's answers. */
   readonly outgoing: OutgoingRequests;
   /** Null where registrations may not be watched. */
   readonly subscriptions: Subscriptions | null;
@@ -46,19 +46,19 @@ export class OwnRequests {
     this.pinger?.configure(policy);
   }
 
-  /** Sends pings that are due, and removes the dead: before the commit of a batch. */
+  /** Sends due pings, and removes dead contacts' bindings: before the commit of a batch. */
   sweep(now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
     if (this.pinger?.isOn) this.pinger.sweep(now, changes, history);
   }
 
-  /** Sends NOTIFYs that are due: behind the commit of a batch. */
+  /** Sends due NOTIFYs: after the commit of a batch. */
   notify(now: number): void {
     this.subscriptions?.work(now);
   }
 
   /**
-   * Milliseconds until there is something to send, 0 when there is, -1 when there is nothing to wait for.
-   * @param decides whether contacts are this node's to ping
+   * Milliseconds until a request is due, 0 when one is, -1 when there is none to wait for.
+   * @param decides whether this node pings the contacts
    */
   msToNext(now: number, decides: boolean): number {
     if (this.outgoing.count > 0) return 0;
@@ -66,21 +66,21 @@ export class OwnRequests {
     return this.subscriptions === null ? ping : sooner(ping, this.subscriptions.msToNext(now));
   }
 
-  /** Of the response in the table, which is well formed: the last word of the AOR's key, where it answers a request of any shard; -1 else. */
+  /** For the well-formed response in the table: the last word of the AOR's key, if it answers a request of any shard; else -1. */
   keyWordOfAnswer(): number {
     const word = this.pinger?.isOn ? pingedKeyWord() : -1;
     this.answersPing = word >= 0;
     return this.answersPing || this.subscriptions === null ? word : keyWordOfAnswer();
   }
 
-  /** That response is this shard's: key of the AOR that it is about, undefined where it answers nothing. */
+  /** Takes that response for this shard: key of its AOR, undefined where it answers no request. */
   answered(now: number): Uint32Array | undefined {
     return this.answersPing ? this.pinger?.answered(now) : this.subscriptions?.answered(now);
   }
 
   /**
-   * A request of this shard's, in a slot of the slab, has found no connection to the peer in the row: it goes by UDP, as all to that peer
-   * do for some time. @cold
+   * A request of this shard's, in a slot of the slab, has found no connection to the peer in the row. It is sent by UDP, like all requests
+   * to that peer for some time. @cold
    */
   notSent(slot: number, length: number, peers: Peers, now: number): void {
     const at = slotStart(slot);

@@ -1,4 +1,4 @@
-// What requests of a shard's own name as where they come from, by listener.
+// The sent-by of a shard's own requests, by listener.
 
 /** Host and port of a listener; no host where it is bound to all addresses, port 0 where it is not known. */
 export interface SentBy {

@@ -1,13 +1,13 @@
-// What a shard needs to ping contacts.
+// A shard's options for pings.
 
 import type { SentBy } from '../outgoing/sent-by.ts';
 
 export interface PingOptions {
-  /** Where results are kept, by shard (core/pings/ping-results.ts). */
+  /** Memory of results, by shard (core/pings/ping-results.ts). */
   readonly results: readonly SharedArrayBuffer[];
   /** By listener. */
   readonly sentBy: readonly SentBy[];
-  /** Whether UDP, and TCP, leave by the main thread. */
+  /** Whether UDP, and TCP, are sent by the main thread. */
   readonly udpByMain: boolean;
   readonly tcpByMain: boolean;
 }

@@ -1,4 +1,4 @@
-// Sends one ping: to the peer that a binding's REGISTER came from, with what leaves beside the answers of the batch.
+// Sends one ping to the source of a binding's REGISTER, with the answers of the batch.
 // @hot
 
 import { flowOf, ipAt, nodeOf, portOf, transportOf } from '../../core/binding/binding.ts';
@@ -36,10 +36,10 @@ export class PingSender {
   }
 
   /**
-   * Sends a ping to the contact of an image in the request; false where no way leads there: a contact whose REGISTER came by way of
-   * another node is left to it, and one that a program holds to the program.
-   * @param isOptions else it is empty lines @param key of the AOR @param id,source of the contact
-   * @param wasLost the one before drew no answer: where size had it go by TCP, this one goes by UDP
+   * Sends a ping to the contact of an image in the request; false where this node cannot reach it: a contact registered through another
+   * node is that node's, and one of a program is the program's.
+   * @param isOptions false: empty lines @param key of the AOR @param id,source of the contact
+   * @param wasLost the ping before drew no answer: if its size made it a TCP one, this one is sent by UDP
    */
   send(
     request: Readonly<ExchangeRequest>,

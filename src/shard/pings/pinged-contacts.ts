@@ -1,11 +1,11 @@
-// The contacts that a shard pings, each a number: when its next ping is due, whether the last was answered, how many in a row were not. What
-// came of pings is written where lookups find it.
+// The contacts that a shard pings, each a number: the time of its next ping, whether the last is unanswered, the losses in a row.
+// Results are written to the memory that lookups read.
 // @hot
 
 import type { PingResults } from '../../core/pings/ping-results.ts';
 import { ExpiryIndex } from '../../core/timers/expiry-index.ts';
 
-/** Contacts that a shard pings at most, a power of two. */
+/** Maximum of a shard's pinged contacts, a power of two. */
 const CONTACTS_MAX = 1 << 20;
 const TICK_MS = 50;
 const LOSSES_MAX = 0xff;
@@ -17,7 +17,7 @@ export class PingedContacts {
   private readonly k3 = new Uint32Array(CONTACTS_MAX);
   private readonly source = new Uint32Array(CONTACTS_MAX);
   private readonly losses = new Uint8Array(CONTACTS_MAX);
-  /** 1 where the last ping is not answered. */
+  /** 1 while the last ping is unanswered. */
   private readonly waits = new Uint8Array(CONTACTS_MAX);
   private readonly results: PingResults;
   private readonly key = new Uint32Array(4);
@@ -30,12 +30,12 @@ export class PingedContacts {
     return this.index.count === CONTACTS_MAX;
   }
 
-  /** The source of a contact; 0 where there is no contact of the number. */
+  /** The source of a contact; 0 where no contact has the number. */
   sourceOf(id: number): number {
     return id < CONTACTS_MAX ? this.source[id] : 0;
   }
 
-  /** Key of the AOR of a contact; good until the next call. */
+  /** Key of the AOR of a contact; valid until the next call. */
   keyOf(id: number): Uint32Array {
     const { key, index } = this;
     for (let word = 0; word < 3; word++) key[word] = index.keyWord(id, word);
@@ -59,7 +59,7 @@ export class PingedContacts {
     this.losses[id] = 0;
   }
 
-  /** No answer is the contact's any more, and no lookup knows of it. */
+  /** Forgets the contact: its answers count no more, and lookups lose its results. */
   forget(id: number): void {
     this.results.clear(this.keyOf(id), this.source[id]);
     this.source[id] = 0;
@@ -69,7 +69,7 @@ export class PingedContacts {
     this.waits[id] = 1;
   }
 
-  /** The last ping was not answered. */
+  /** Counts an unanswered ping. */
   lost(id: number): void {
     const { results } = this;
     if (this.losses[id] < LOSSES_MAX) this.losses[id]++;
@@ -83,7 +83,7 @@ export class PingedContacts {
     this.note(id, rttMs, Math.floor(now / 1000));
   }
 
-  /** As if it had never been pinged. */
+  /** Resets the contact to never pinged. */
   beginAnew(id: number): void {
     this.waits[id] = 0;
     this.losses[id] = 0;

@@ -1,6 +1,6 @@
-// Pings contacts from this side, each once an interval: a wheel says which, the record of the AOR where to. Ends with what the answer or the
-// want of one comes to. Runs where bindings run out, before the commit of a batch, since the dead may be removed; what it sends leaves
-// with the batch's answers. Which contacts they are is core/pings/ping-source's, how a ping looks ping-message's.
+// Pings contacts from this server, each once an interval: a wheel chooses the contact, the AOR's record has its address. An answer
+// or its absence is noted. Runs beside the expiry of bindings, before the commit of a batch, since dead bindings may be removed; pings
+// are sent with the batch's answers. core/pings/ping-source chooses the contacts, ping-message writes a ping.
 // @hot
 
 import { deriveKey } from '../../core/auth/derived-key.ts';
@@ -34,14 +34,14 @@ import { PingSender } from './ping-sender.ts';
 import { PingedContacts } from './pinged-contacts.ts';
 
 const TICK_MS = 50;
-/** Timers looked at in one batch: as many as pings can leave with it. */
+/** Timers visited in one batch: the maximum of pings that it can send. */
 const TIMERS_MAX = REQUESTS_MAX;
-/** Dead bindings removed in one batch: the working set has room for others', too. */
+/** Dead bindings removed in one batch: the working set keeps space for other writes. */
 const REMOVED_MAX = 32;
-/** Of the records of before the start: so many at a time, and how often. */
+/** Search of all records: AORs at a time, and the interval. */
 const AORS_PER_LOOK = 128;
 const LOOK_MS = 10;
-/** How soon a contact is looked at again whose record cannot be read. */
+/** Time until a contact is visited again whose record cannot be read. */
 const RETRY_MS = 1000;
 
 export interface PingerParts {
@@ -55,7 +55,7 @@ export interface PingerParts {
   readonly outgoing: OutgoingRequests;
   readonly counters: Float64Array;
   readonly secret: Uint8Array;
-  /** Of this node; 0 where there is one. */
+  /** This node's number; 0 where there is one. */
   readonly node: number;
 }
 
@@ -64,13 +64,13 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
   private readonly parts: PingerParts;
   private readonly code: PingCode;
   private readonly sender: PingSender;
-  /** Null while no contact is to be pinged. */
+  /** Null while no contact is pinged. */
   private pinged: PingedContacts | null = null;
   private settings: PingPolicy;
-  /** Where the look at all records continues, and when; -1 when it is over. */
+  /** Position of the search of all records, and its next time; -1 when it is over. */
   private cursor = -1;
   private lookAt = 0;
-  /** By `time`: a clock set back puts no ping off. */
+  /** By `time`: a clock set back delays no ping. */
   private now = 0;
   private readonly time = new SteadyTime();
   private removed = 0;
@@ -100,12 +100,12 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
     this.lookAgain();
   }
 
-  /** All records are looked at again: others have written them, or other contacts are to be pinged. @cold */
+  /** Searches all records again: another owner has written them, or other contacts are to be pinged. @cold */
   lookAgain(): void {
     this.cursor = this.pinged === null ? -1 : 0;
   }
 
-  /** Pings whose time has come, as many as leave with one batch. */
+  /** Sends due pings, as many as fit one batch. */
   sweep(now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
     const { pinged, parts } = this;
     if (pinged === null) return;
@@ -130,7 +130,7 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
     return sooner(this.pinged.index.msToNextTick(at), look);
   }
 
-  /** The batch's writes hold: contacts that are new are pinged from now on. */
+  /** The batch's writes are committed: new contacts are pinged from now on. */
   committed(writes: WriteSet, now: number): void {
     this.now = this.time.at(now);
     const { rows, at, end, bytes } = writes;
@@ -139,7 +139,7 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
         this.watch(rows[w], rows[w + 1], rows[w + 2], rows[w + 3], bytes, at[entry], end[entry]);
   }
 
-  /** For the store: a record of before the start, or one written since. */
+  /** For the store: a record from before the start, or one written since. */
   visitRecord(key: Uint32Array, bytes: Uint8Array, length: number): void {
     this.watch(key[0], key[1], key[2], key[3], bytes, 0, length);
   }
@@ -165,7 +165,7 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
     pinged.add(k0, k1, k2, k3, source, this.now + spread);
   }
 
-  /** For the index: the time of a contact has come; when it comes again, 0 for never. */
+  /** For the index: a contact is due. Returns its next time, 0 for never. */
   expire(k0: number, k1: number, k2: number, source: number): number {
     const { pinged, settings, now } = this;
     const { state, exchange, counters } = this.parts;
@@ -189,7 +189,7 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
     if (settings.dead === 'remove' && pinged.lossesOf(id) >= settings.lossesMax) {
       if (this.removed++ >= REMOVED_MAX || state.isSweepFull) return now + TICK_MS;
       this.remove(source);
-      pinged.beginAnew(id); // who registers meanwhile, or stays since the commit fails, has all its losses before it
+      pinged.beginAnew(id); // losses are counted anew if it registers meanwhile, or stays since the commit fails
     } else if (this.sender.send(exchange.request, image, settings.method === 'options', key, id, source, wasLost)) {
       if (settings.method === 'options') pinged.sent(id);
       counters[COUNTER.pings_sent]++;
@@ -197,7 +197,7 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
     return now + settings.intervalS * 1000;
   }
 
-  /** The first target from a source, -1 where there is none that is to be pinged. */
+  /** The first pinged target of a source, -1 where there is none. */
   private imageOf(source: number): number {
     const { exchange, flows, rules, state } = this.parts;
     const { state: bytes, stateAt, stateEnd, now } = exchange.request;
@@ -215,7 +215,7 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
     return -1;
   }
 
-  /** Takes out of the AOR in the request what came from a source. */
+  /** Removes the bindings of a source from the AOR in the request. */
   private remove(source: number): void {
     const { changes, history } = this;
     const { state, exchange, tally, counters } = this.parts;
@@ -239,12 +239,12 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
     counters[COUNTER.pings_removed] += removed;
   }
 
-  /** The branch read last is that of a ping of this shard: key of its contact's AOR. @cold */
+  /** For a branch of this shard's pings, read last: key of its contact's AOR. @cold */
   keyOfRead(): Uint32Array | undefined {
     return this.pinged?.keyOf(branchId());
   }
 
-  /** The branch read last is that of a ping of this shard: key of its contact's AOR, undefined where no ping is answered by it. */
+  /** For a branch of this shard's pings, read last: key of its contact's AOR, undefined where it answers no ping. */
   answered(now: number): Uint32Array | undefined {
     const { pinged, code, settings } = this;
     if (pinged === null) return undefined;

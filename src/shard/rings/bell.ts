@@ -1,20 +1,20 @@
-// Waking a thread that sleeps, and only then: a flag in shared memory says whether it does. Also the one order a shard
-// takes from outside its rings (stop). How the thread sleeps (poll, Atomics.wait, the event loop) is its own business.
+// Wakes a thread only if it sleeps: a flag in shared memory says so. Also holds the one order that a shard
+// gets from outside its rings (stop). The way to sleep (poll, Atomics.wait, the event loop) is the thread's own.
 // @hot
 
 const SLEEPING = 0;
 const ORDER = 16; // in a cache line of its own
 
 export const ORDER_NONE = 0;
-/** Read no socket any more, and say so once nothing is left that might be another shard's. */
+/** Read no socket any more, and report once no message is left that might be another shard's. */
 export const ORDER_DRAIN = 4;
-/** Finish what the rings hold, and return. */
+/** Process the rings' messages, and return. */
 export const ORDER_STOP = 1;
-/** Die as by a fault: how the tests see that a shard comes back. */
+/** Die as by a fault: for tests of a shard's recovery. */
 export const ORDER_CRASH = 2;
-/** Begin a new life, with the store that has been made ready. */
+/** Begin a new life, with the prepared store. */
 export const ORDER_ANEW = 5;
-/** Other rules wait at the shard's port. */
+/** New rules wait at the shard's port. */
 export const ORDER_CONFIGURE = 3;
 
 export function createBellMemory(): SharedArrayBuffer {
@@ -22,15 +22,15 @@ export function createBellMemory(): SharedArrayBuffer {
 }
 
 /**
- * A sleeper calls `beforeSleep`, looks once more at everything that could have come, sleeps, and calls `afterSleep`.
- * A ringer publishes first and rings then. Whichever way the two interleave, either the sleeper sees what was published
- * or the ringer sees the flag; one wake per sleep at most.
+ * A sleeper calls `beforeSleep`, checks all its inputs once more, sleeps, and calls `afterSleep`.
+ * A ringer publishes first and rings then. In any interleaving either the sleeper sees the published data
+ * or the ringer sees the flag; at most one wake per sleep.
  */
 export class Bell {
   private readonly words: Int32Array;
   private readonly wake: () => void;
 
-  /** @param wake wakes the sleeper by the means of its kind; may be called when it is awake already */
+  /** @param wake wakes the sleeper in its own way; may be called while it is awake */
   constructor(memory: SharedArrayBuffer, wake: () => void) {
     this.words = new Int32Array(memory);
     this.wake = wake;
@@ -53,7 +53,7 @@ export class Bell {
     return Atomics.load(this.words, ORDER);
   }
 
-  /** No order is to be carried out at once. */
+  /** No order must be carried out at once. */
   get allowsSleep(): boolean {
     const { order } = this;
     return order === ORDER_NONE || order === ORDER_DRAIN;
@@ -64,19 +64,19 @@ export class Bell {
     this.ring();
   }
 
-  /** Gives an order unless there is another. */
+  /** Gives an order unless another one is pending. */
   offer(order: number): void {
     Atomics.compareExchange(this.words, ORDER, ORDER_NONE, order);
     this.ring();
   }
 
-  /** An order has been seen and is about to be carried out: from here on it may be given again. */
+  /** Clears an order that is about to be carried out: from now on it may be given again. */
   took(order: number): void {
     Atomics.compareExchange(this.words, ORDER, order, ORDER_NONE);
   }
 }
 
-/** Sleeps on the flag itself: where a shard has no sockets of its own. */
+/** Sleeps on the flag itself: for shards without sockets of their own. */
 export class FlagWait {
   private readonly words: Int32Array;
 
@@ -89,7 +89,7 @@ export class FlagWait {
   }
 }
 
-/** What wakes a FlagWait. @cold */
+/** A function that wakes a FlagWait. @cold */
 export function flagWake(memory: SharedArrayBuffer): () => void {
   const words = new Int32Array(memory);
   return () => {

@@ -1,10 +1,10 @@
-// What comes to a shard by a ring beside messages to be decided about: notices, and what is to be known of the message that follows. @hot
+// Ring entries beside messages: notices to the shard, and facts about the message that follows. @hot
 
 import type { Pipeline } from '../batch.ts';
 import { RING_FLOWS_ENDED, RING_NODE_GONE, RING_NOT_SENT, RING_UNTOLD, RING_WAITED } from './ring.ts';
 
 /**
- * Tells the shard of an entry of a kind, which is in a slot. Whether it is a message.
+ * Passes an entry of a kind, in a slot, to the shard. Returns whether it is a message.
  * @param connections that the shard reads itself
  */
 export function noticed(

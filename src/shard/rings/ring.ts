@@ -1,5 +1,5 @@
-// A ring of messages in shared memory: one thread writes, one reads, nobody locks. Entries are a header with the peer's
-// row and the message's bytes behind it, never split. Waking the reader is the bell's business.
+// A ring of messages in shared memory: one thread writes, one reads, without locks. Entries are a header with the peer's
+// row and the message's bytes behind it, never split. bell.ts wakes the reader.
 // @hot
 
 import type { Peers } from '../../sip/sources.ts';
@@ -8,21 +8,21 @@ import type { Peers } from '../../sip/sources.ts';
 export const RING_MESSAGE = 1;
 /** An answer, for the main thread to send. */
 export const RING_ANSWER = 2;
-/** Flows that have ended, for shards: a list of tokens, four bytes each, the lowest first. */
+/** Closed flows, for shards: a list of tokens, four bytes each, the lowest first. */
 export const RING_FLOWS_ENDED = 3;
 /** A connection that a shard has accepted, for the main thread: its descriptor, four bytes; the peer in its row. */
 export const RING_ACCEPTED = 4;
-/** What shards say of connections: pairs of a token and a FLOW_*, four bytes each. */
+/** News of connections from shards: pairs of a token and a FLOW_*, four bytes each. */
 export const RING_FLOW_NEWS = 5;
-/** A request that has waited for its user, of whom nobody could tell: for the thread that owns its AOR. */
+/** A request that has waited for its user without a result: for the thread that owns its AOR. */
 export const RING_UNTOLD = 6;
-/** A node of the cluster is gone or has begun anew: records are to be looked at for its connections. */
+/** A node of the cluster is gone or has restarted: records are searched for its connections. */
 export const RING_NODE_GONE = 7;
 /** A lookup that has waited for devices to wake: for the thread that owns its AOR. */
 export const RING_WAITED = 8;
 /** A request of a shard's own that found no connection to its peer: back to that shard. */
 export const RING_NOT_SENT = 9;
-/** Copies for whoever watches (tap.ts). */
+/** Copies for the tap (tap.ts). */
 export const RING_TAP_RECEIVED = 14;
 export const RING_TAP_SENT = 15;
 
@@ -46,7 +46,7 @@ const H_LOCAL = 32;
 
 /**
  * Shared memory for a ring. @cold
- * @param bytes a power of two, at least 262,144: the largest message and its header fit wherever it falls
+ * @param bytes a power of two, at least 262,144: the largest message and its header fit at any position
  */
 export function createRingMemory(bytes: number): SharedArrayBuffer {
   if (bytes < 1 << 18 || bytes > 1 << 30 || (bytes & (bytes - 1)) !== 0)
@@ -59,21 +59,21 @@ export function ringCapacity(memory: SharedArrayBuffer): number {
   return memory.byteLength - CONTROL_BYTES;
 }
 
-/** Bytes that wait in a ring, as anyone may see it from outside. @cold */
+/** Bytes waiting in a ring, for any thread. @cold */
 export function ringDepth(memory: SharedArrayBuffer): number {
   const control = new Int32Array(memory, 0, CONTROL_BYTES >> 2);
-  const tail = Atomics.load(control, TAIL); // first: the reader can only bring it nearer to the head
+  const tail = Atomics.load(control, TAIL); // first: the reader can only move it towards the head
   return (Atomics.load(control, HEAD) - tail) | 0;
 }
 
-/** One end of a ring. Either thread makes its own over the same memory, and only ever pushes or only ever pops. */
+/** One side of a ring. Each of the two threads makes its own over the same memory, and only ever pushes or only ever pops. */
 export class Ring {
   /** RING_* of the entry last popped. */
   kind = 0;
   private readonly control: Int32Array;
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
-  /** Bytes that fit. */
+  /** Maximum bytes of its entries. */
   readonly capacity: number;
   private head: number;
   private tail: number;
@@ -87,17 +87,17 @@ export class Ring {
     this.tail = Atomics.load(this.control, TAIL);
   }
 
-  /** Bytes that wait. */
+  /** Bytes waiting. */
   get depth(): number {
     return (Atomics.load(this.control, HEAD) - Atomics.load(this.control, TAIL)) | 0;
   }
 
-  /** For the reader: whether nothing is there. */
+  /** For the reader: whether the ring is empty. */
   get empty(): boolean {
     return Atomics.load(this.control, HEAD) === this.tail;
   }
 
-  /** Publishes bytes[at, end) from the peer in `row`; false where the ring is full. `port` stands for the row's port. */
+  /** Publishes bytes[at, end) from the peer in `row`; false where the ring is full. `port` replaces the row's port. */
   push(kind: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, port: number): boolean {
     const length = end - at;
     const offset = this.claim(HEADER_BYTES + ((length + 7) & ~7));
@@ -118,13 +118,13 @@ export class Ring {
       ring[offset + H_IP + i] = peers.ip[ip + i];
       ring[offset + H_LOCAL + i] = peers.local[ip + i];
     }
-    // A view per message: for a REGISTER's length the copy it makes possible is ten times quicker than a loop.
+    // A view per message: for a REGISTER's length its copy is ten times quicker than a loop.
     ring.set(bytes.subarray(at, end), offset + HEADER_BYTES);
     Atomics.store(this.control, HEAD, this.head);
     return true;
   }
 
-  /** Takes the oldest entry to into[at, …) and `row` of `peers`; returns its length in bytes, or -1 where there is none. */
+  /** Takes the oldest entry to into[at, …) and `row` of `peers`; returns its length in bytes, or -1 for an empty ring. */
   pop(into: Uint8Array, at: number, peers: Peers, row: number): number {
     if (this.empty) return -1;
     let offset = this.tail & (this.capacity - 1);
@@ -149,13 +149,13 @@ export class Ring {
       peers.local[ip + i] = ring[offset + H_LOCAL + i];
     }
     into.set(ring.subarray(offset + HEADER_BYTES, offset + HEADER_BYTES + length), at);
-    // Taken before it is looked at: a message that kills its shard is not met again by the next one.
+    // Removed before it is processed: the shard's next life does not meet a message that has killed it.
     this.tail = (this.tail + HEADER_BYTES + ((length + 7) & ~7)) | 0;
     Atomics.store(this.control, TAIL, this.tail);
     return length;
   }
 
-  /** Offset of `size` contiguous bytes, or -1; `head` then stands behind them, unpublished. */
+  /** Offset of `size` contiguous bytes, or -1; `head` is then behind them, unpublished. */
   private claim(size: number): number {
     const offset = this.head & (this.capacity - 1);
     const toEnd = this.capacity - offset;

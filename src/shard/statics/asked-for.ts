@@ -1,5 +1,5 @@
-// Whom a lookup asks for: the AOR behind a GRUU (RFC 5627 §6.1) or an alias, the PBX behind a number (RFC 6140), and all that leads
-// to it, registered or static. One rule for lookups by SIP, HTTP and programs.
+// The target of a lookup: the AOR behind a GRUU (RFC 5627 §6.1) or an alias, the PBX behind a number (RFC 6140), and all its
+// contacts, registered or static. One rule for lookups by SIP, HTTP and programs.
 // @hot
 
 import { BulkContacts, isBulkContact } from '../../core/lookup/bulk-contacts.ts';
@@ -14,12 +14,12 @@ import { hasUriParam, uriParamAt, uriParamEnd } from '../../sip/uri/uri-param.ts
 import { ascii } from '../../sip/writer.ts';
 import type { StaticTable } from './static-table.ts';
 
-/** More than an AOR's record and the static bindings of an operator need. */
+/** Space for more than an AOR's record and an operator's static bindings. */
 const COMBINED_BYTES = 128 << 10;
 const COMBINED_AOR_BYTES = 1024;
 const SG = ascii('sg');
 
-/** Which GRUUs and numbers of PBXs there are, and whether pings count, now; null: none. */
+/** Rules of lookups: GRUUs, numbers of PBXs, use of pings; null: none. */
 export interface AskedRules {
   readonly gruus: Gruus | null;
   readonly numbers: BulkNumbers | null;
@@ -33,11 +33,11 @@ export class AskedFor {
   alias: string | null = null;
   /** GRUU_*. */
   kind = GRUU_NONE;
-  /** What `combine` made: bytes[at, end). */
+  /** Result of `combine`: bytes[at, end). */
   bytes: Uint8Array = new Uint8Array(0);
   at = 0;
   end = 0;
-  /** What was asked for is a number of a PBX, whose AOR is that of the key. */
+  /** The target is a number of a PBX, and the key is the PBX's AOR. */
   isNumber = false;
   private readonly rules: AskedRules;
   /** The number's own AOR. */
@@ -45,12 +45,12 @@ export class AskedFor {
   private readonly bulk = new BulkContacts();
   private readonly aliasText = new Uint8Array(COMBINED_AOR_BYTES);
   private readonly statics: StaticTable | null;
-  /** What came of pings; null where none are sent. */
+  /** Results of pings; null where none are sent. */
   private readonly results: PingResults | null;
-  /** Made when it is needed. */
+  /** Made at its first use. */
   private combined: Uint8Array | null = null;
 
-  /** @param rules say whether there are GRUUs, now */
+  /** @param rules read at each lookup */
   constructor(rules: AskedRules, statics: StaticTable | null, results: PingResults | null = null) {
     this.rules = rules;
     this.results = results;
@@ -59,7 +59,7 @@ export class AskedFor {
 
   /**
    * Resolves the URI in uri[base, …) over `bytes`.
-   * @param key of its AOR as it is written, whose canonical text is aor[0, aorLength)
+   * @param key of its AOR as written; its canonical text is aor[0, aorLength)
    */
   resolve(
     bytes: Uint8Array,
@@ -88,7 +88,7 @@ export class AskedFor {
       this.bulk.askDevice(bytes, uriParamAt(), uriParamEnd());
   }
 
-  /** A number leads to its PBX. */
+  /** Leads a number to its PBX. */
   private resolveNumber(numbers: BulkNumbers, aor: Uint8Array, length: number): void {
     const owner = numbers.find(aor, length);
     if (owner === null) return;
@@ -98,7 +98,7 @@ export class AskedFor {
     this.isNumber = true;
   }
 
-  /** Whether the URI is a GRUU that leads nowhere, or not to this image; a PBX's contact is one of its numbers', not of its own AOR. */
+  /** Whether the lookup leaves the image out: by ping losses, as a PBX's contact for its own AOR, or as no target of the GRUU. */
   skips(bytes: Uint8Array, image: number): boolean {
     const { gruus, numbers, pings } = this.rules;
     if (pings !== null && pings.parksAt > 0 && this.lossesOf(bytes, image) >= pings.parksAt) return true;
@@ -108,26 +108,26 @@ export class AskedFor {
   }
 
   /**
-   * Without a contact: whether there is such a user all the same, who is merely not there.
-   * @param isUser whether the AOR is a user's; null where nobody keeps users
+   * Without a contact: whether the user exists nevertheless, only without bindings.
+   * @param isUser whether the AOR is a user's; null where users are not known
    */
   isKnown(isUser: boolean | null): boolean {
     if (this.kind === GRUU_INVALID) return false;
     return this.alias !== null || this.isNumber || (isUser ?? this.kind === GRUU_PUBLIC);
   }
 
-  /** Whether contacts with the same q come in the order of `rank`. */
+  /** Whether contacts with the same q are ordered by `rank`. */
   get ranks(): boolean {
     return this.rules.pings?.ordersByRtt === true && this.results !== null;
   }
 
-  /** The round-trip time of the image's contact, ms; where it is not known, the last. */
+  /** The round-trip time of the image's contact, ms; infinite where it is not known. */
   rank(bytes: Uint8Array, image: number): number {
     const found = this.pingsOf(bytes, image);
     return found === null || found.answeredAtS === 0 ? Number.POSITIVE_INFINITY : found.rttMs;
   }
 
-  /** What came of pings to the image's contact, good until the next question; null where it is not pinged. */
+  /** Results of pings to the image's contact, valid until the next call; null where it is not pinged. */
   pingsOf(bytes: Uint8Array, image: number): PingResults | null {
     const { results } = this;
     if (results === null || this.rules.pings === null) return null;
@@ -142,7 +142,7 @@ export class AskedFor {
     return this.kind !== GRUU_NONE;
   }
 
-  /** The images in the request get the AOR's static ones beside them. */
+  /** Adds the AOR's static images to those in the request. */
   combineInto(request: ExchangeRequest): void {
     this.combine(request.state, request.stateAt, request.stateEnd);
     request.state = this.bytes;
@@ -150,7 +150,7 @@ export class AskedFor {
     request.stateEnd = this.end;
   }
 
-  /** The images of the AOR in bytes[at, end), for a number those made of them, with its static ones. */
+  /** Combines the AOR's images in bytes[at, end), or for a number the images made from them, with its static ones. */
   combine(bytes: Uint8Array, at: number, end: number): void {
     this.bytes = bytes;
     this.at = at;

@@ -1,5 +1,5 @@
 // Static bindings and aliases (RFC 3261 §10.2: other interfaces may supply contacts; mappings of addresses) as a file of the
-// data directory: its form, reading it, and changing it, by one process at a time. What lookups make of it is static-table's.
+// data directory: its form, its reader and its writer, one process at a time. static-table.ts serves lookups.
 
 import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,12 +24,12 @@ export interface StaticContent {
 const EMPTY: StaticContent = { bindings: {}, aliases: {} };
 const FILE = 'static.json';
 const LOCK = 'static.lock';
-/** A process that died while it changed the file has left its lock. */
+/** Age of an abandoned lock: its process died during a change. */
 const LOCK_OLD_MS = 10_000;
 const LOCK_TRIES = 100;
 const LOCK_WAIT_MS = 20;
 
-/** The content and, where only its copy could be read, why. */
+/** The content, and the reason if only its copy could be read. */
 export interface StaticFound {
   readonly content: StaticContent;
   readonly problem?: string;
@@ -39,7 +39,7 @@ export function staticFile(data: string, calls?: FileCalls): SmallFile<StaticCon
   return new SmallFile(join(data, FILE), { check, ...(calls && { calls }) });
 }
 
-/** What lookups go by; empty where there is no file. Throws an Error that names the file where neither it nor its copy can be read. */
+/** The content for lookups; empty without a file. Throws an Error that names the file where neither it nor its copy can be read. */
 export function findStatic(data: string, calls?: FileCalls): StaticFound {
   const file = staticFile(data, calls);
   try {
@@ -52,7 +52,10 @@ export function findStatic(data: string, calls?: FileCalls): StaticFound {
   }
 }
 
-/** The content, for who changes it or shows it. Throws an Error whose message names the remedy where the file cannot be read, though its copy can. */
+/**
+ * The content, for a change or for display. Throws an Error whose message names the remedy where the file cannot be read, though its copy
+ * can.
+ */
 export function readStatic(data: string, calls?: FileCalls): StaticContent {
   const { content, problem } = findStatic(data, calls);
   if (problem === undefined) return content;
@@ -61,8 +64,8 @@ export function readStatic(data: string, calls?: FileCalls): StaticContent {
 }
 
 /**
- * For a start: a file of before there were checksums gets one, a damaged one is set aside and its copy takes its place. Returns why
- * that was so. Throws where nothing can be read or written.
+ * For a start: adds a checksum to a file from before there were checksums; sets a damaged file aside and replaces it by its copy.
+ * Returns the damage, if any. Throws where nothing can be read or written.
  */
 export function settleStatic(data: string, calls?: FileCalls): string | undefined {
   const file = staticFile(data, calls);
@@ -73,7 +76,7 @@ export function settleStatic(data: string, calls?: FileCalls): string | undefine
   });
 }
 
-/** Replaces the content by what `change` makes of it, as a whole and on disk when this returns. */
+/** Replaces the content by the result of `change`, as a whole and on disk when this returns. */
 export function changeStatic(data: string, change: (content: StaticContent) => StaticContent, calls?: FileCalls): void {
   locked(data, () => staticFile(data, calls).write(change(readStatic(data, calls))));
 }
@@ -88,7 +91,7 @@ function locked<T>(data: string, work: () => T): T {
   }
 }
 
-/** Throws where the content has another form than files of this kind. */
+/** Throws where the content does not have the form of such files. */
 function check(content: unknown): StaticContent {
   const { bindings = {}, aliases = {}, ...others } = content as Record<string, unknown>;
   const sound =

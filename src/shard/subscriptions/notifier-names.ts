@@ -1,4 +1,4 @@
-// How the notifier is named in dialogs: the instance in its GRUU (RFC 6665 §4.5.1), the same in all lives of a shard, and its tags.
+// Names of the notifier in dialogs: the instance in its GRUU (RFC 6665 §4.5.1), the same in all lives of a shard, and its tags.
 
 import { deriveKey } from '../../core/auth/derived-key.ts';
 

@@ -1,5 +1,5 @@
-// Sends the NOTIFYs of a shard's subscriptions: each when it is due, again where UDP may have lost it, and what its answer or the want of
-// one comes to. Runs behind the commit of each batch; what it sends leaves with the batch's answers.
+// Sends the NOTIFYs of a shard's subscriptions: each when it is due, again if UDP may have lost it. An answer or its absence is
+// noted. Runs after the commit of each batch; NOTIFYs are sent with the batch's answers.
 
 import { randomBytes } from 'node:crypto';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
@@ -20,9 +20,9 @@ import type { RegistrationState } from './registration-state.ts';
 import type { Entry, SubscriptionTable } from './subscription-table.ts';
 
 const TICK_MS = 50;
-/** Timers looked at in one batch. */
+/** Timers visited in one batch. */
 const TIMERS_MAX = 1024;
-/** `z9hG4bK`, a letter, the last word of the AOR's key, which tells the shard, and chance. */
+/** `z9hG4bK`, a letter, the last word of the AOR's key, which names the shard, and random digits. */
 const BRANCH = /^z9hG4bKr([0-9a-f]{8})[0-9a-f]{16}$/;
 
 export interface NotifierParts {
@@ -33,11 +33,11 @@ export interface NotifierParts {
   readonly sentBy: readonly SentBy[];
   readonly outgoing: OutgoingRequests;
   readonly counters: Float64Array;
-  /** Is told that a record could not be read. */
+  /** Gets the error of an unreadable record. */
   readonly unreadable: (error: unknown) => void;
 }
 
-/** Of the response in the table: the last word of the AOR's key, where it answers a NOTIFY of any shard; -1 where it does not. */
+/** For the response in the table: the last word of the AOR's key, if it answers a NOTIFY of any shard; else -1. */
 export function keyWordOfAnswer(): number {
   const [, word] = BRANCH.exec(branchOfAnswer()) ?? [];
   return word === undefined ? -1 : Number.parseInt(word, 16);
@@ -51,15 +51,15 @@ export class Notifier implements TimerVisitor {
   private readonly outgoing: OutgoingRequests;
   private readonly parts: NotifierParts;
   private readonly wheel = new TimerWheel(TICK_MS);
-  /** Slots of subscriptions to be looked at now, oldest first. */
+  /** Slots of due subscriptions, oldest first. */
   private readonly ready = new Set<number>();
-  /** By branch of the NOTIFY under way. */
+  /** By branch of the NOTIFY in flight. */
   private readonly underWay = new Map<string, Entry>();
   private intervalMs: number;
   private gruus = false;
   /** Of the NOTIFY written last. */
   private lastBranch = '';
-  /** What the clock shows, which documents are written by; all else here is by time that never shrinks. */
+  /** The clock's time, for documents; all else uses a time that never shrinks. */
   private clock = 0;
 
   constructor(parts: NotifierParts, policy: SubscriptionPolicy) {
@@ -78,14 +78,14 @@ export class Notifier implements TimerVisitor {
     this.ready.add(slot);
   }
 
-  /** A subscription has changed. */
+  /** Schedules a subscription after a change. */
   plan({ subscription }: Entry, now: number): void {
     const at = subscription.dueAt(this.intervalMs);
     if (at <= now) this.ready.add(subscription.slot);
     else if (at < Number.POSITIVE_INFINITY) this.wheel.add(subscription.slot, at);
   }
 
-  /** Sends what is due, as much as one batch takes. @param clock epoch ms, as the clock shows them */
+  /** Sends due NOTIFYs, as many as fit one batch. @param clock epoch ms by the clock */
   work(now: number, clock: number): void {
     this.clock = clock;
     const { table } = this.parts;
@@ -98,12 +98,12 @@ export class Notifier implements TimerVisitor {
     }
   }
 
-  /** Milliseconds until `work` has something to do, 0 when it has, -1 when there is nothing to wait for. */
+  /** Milliseconds until `work` is due, 0 when it is, -1 when there is nothing to wait for. */
   msToNext(now: number): number {
     return this.ready.size > 0 ? 0 : this.wheel.msToNextTick(now);
   }
 
-  /** The response in the table answers a NOTIFY of this shard, or none. Key of the AOR that it is about, undefined for none. */
+  /** Takes the response in the table, if it answers a NOTIFY of this shard. Returns the key of its AOR, undefined if not. */
   answered(now: number): Uint32Array | undefined {
     const entry = this.underWay.get(branchOfAnswer());
     if (entry === undefined) return undefined;
@@ -119,13 +119,13 @@ export class Notifier implements TimerVisitor {
     return entry.aor.key;
   }
 
-  /** The request in the table, a NOTIFY of this shard's, has found no connection. */
+  /** The request in the table, a NOTIFY of this shard, has found no connection. */
   notSent(now: number): void {
     const entry = this.underWay.get(branchOfAnswer());
     if (entry?.subscription.turnToUdp(now)) this.plan(entry, now);
   }
 
-  /** It is there no more, and nothing of it is sent. */
+  /** Removes the subscription; nothing more of it is sent. */
   remove(entry: Entry): void {
     this.underWay.delete(entry.subscription.branch);
     this.ready.delete(entry.subscription.slot);
@@ -133,7 +133,7 @@ export class Notifier implements TimerVisitor {
     this.parts.table.remove(entry);
   }
 
-  /** Its NOTIFY under way is of no account any more. */
+  /** Forgets the NOTIFY in flight: its answer is ignored. */
   forget({ subscription }: Entry): void {
     this.underWay.delete(subscription.branch);
   }
@@ -161,7 +161,7 @@ export class Notifier implements TimerVisitor {
     this.plan(entry, now);
   }
 
-  /** False where no way leads to a subscriber who was to be told the last. */
+  /** Sends a NOTIFY. False where the subscriber cannot be reached for the last one. */
   private send(entry: Entry, now: number): boolean {
     const { subscription } = entry;
     const { slot } = subscription;
@@ -221,7 +221,7 @@ export class Notifier implements TimerVisitor {
     }
   }
 
-  /** Sent-by is where answers come to that find no other way. */
+  /** Via with its sent-by: the address for answers that find no other way. */
   private viaOf(slot: number, aor: string): string {
     const { rows } = this.parts.table;
     const { host = '', port = 0 }: Partial<SentBy> = this.parts.sentBy[rows.listener[slot]] ?? {};

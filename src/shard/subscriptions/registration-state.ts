@@ -1,4 +1,4 @@
-// What a NOTIFY tells of an AOR: its contacts as they are committed, static ones among them, and what a batch has changed.
+// Contents of a NOTIFY about an AOR: its committed contacts, with static ones, and the changes of a batch.
 
 import { imageLength } from '../../core/binding/binding.ts';
 import { type Changes, changeLength, changeParts } from '../../core/binding/changes.ts';
@@ -24,7 +24,7 @@ export class RegistrationState {
     this.elements = new ContactElements(key);
   }
 
-  /** The contacts that stand. @param gruus whether GRUUs are given out. Throws where the store cannot read them. */
+  /** The live contacts. @param gruus whether GRUUs are on. Throws where the store cannot read them. */
   contacts(aor: WatchedAor, now: number, gruus: boolean): ContactElement[] {
     const { record } = this;
     const name = gruus ? Buffer.from(aor.name, 'latin1') : null;
@@ -35,7 +35,7 @@ export class RegistrationState {
     return images === null ? registered : [...registered, ...this.read(images, 0, images.length, now, null)];
   }
 
-  /** Tells the subscriptions of watched AORs what a batch has changed; `changed` is called for each of their AORs. */
+  /** Passes the changes of a batch to the subscriptions of watched AORs; calls `changed` for each of these AORs. */
   spread(changes: Changes, watched: WatchedAors, gruus: boolean, changed: (aor: WatchedAor) => void): void {
     const { bytes, end } = changes;
     const view = new DataView(bytes.buffer);

@@ -1,4 +1,4 @@
-// What a shard needs where registrations may be watched.
+// A shard's options for watched registrations.
 
 import type { SentBy } from '../outgoing/sent-by.ts';
 import { SubscriptionJournal } from './subscription-journal.ts';
@@ -6,20 +6,20 @@ import { SubscriptionJournal } from './subscription-journal.ts';
 interface Ways {
   /** By listener. */
   readonly sentBy: readonly SentBy[];
-  /** Whether UDP leaves by the main thread. */
+  /** Whether UDP is sent by the main thread. */
   readonly udpByMain: boolean;
 }
 
 export interface SubscriptionOptions extends Ways {
-  /** Absent: they end with the process. */
+  /** Absent: subscriptions end with the process. */
   readonly journal?: SubscriptionJournal;
 }
 
-/** The same, as it crosses threads. */
+/** The same, in a form that crosses threads. */
 export interface SubscriptionTask extends Ways {
-  /** Where they are kept. */
+  /** Directory of the journal. */
   readonly directory?: string;
-  /** Whether they are to outlive a cut of power. */
+  /** Whether they outlive a loss of power. */
   readonly syncs: boolean;
 }
 

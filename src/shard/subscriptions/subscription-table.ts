@@ -1,4 +1,4 @@
-// The subscriptions of a shard: by AOR and by slot, whom each one's requests go to, and all of it in the journal where there is one.
+// The subscriptions of a shard: by AOR and by slot, with the destination of each one's requests, and all in the journal, if there is one.
 
 import type { Dialog } from '../../core/subscriptions/dialog.ts';
 import { Subscription, type SubscriptionRecord } from '../../core/subscriptions/subscription.ts';
@@ -7,7 +7,7 @@ import type { StoredPeer, StoredSubscription, SubscriptionJournal } from './subs
 import { type WatchedAor, WatchedAors } from './watched-aors.ts';
 
 const ROWS_MIN = 64;
-/** When a disk is tried again that has failed. */
+/** Time until a failed disk is tried again. */
 const AGAIN_MS = 1000;
 
 export interface Entry {
@@ -17,16 +17,16 @@ export interface Entry {
 
 export class SubscriptionTable {
   readonly watched = new WatchedAors();
-  /** By slot: whom requests are sent to. */
+  /** By slot: destination of requests. */
   rows: Peers = createPeers(ROWS_MIN);
   count = 0;
-  /** So many ms the time of subscriptions is ahead of the clock, by which the journal has their ends. */
+  /** Lead of the subscriptions' time over the clock, ms; the journal keeps ends by the clock. */
   ahead = 0;
   private readonly entries: (Entry | undefined)[] = [];
   private readonly free: number[] = [];
   private readonly journal: SubscriptionJournal | null;
   private works = true;
-  /** Is told what the disk says. */
+  /** Gets the disk's errors. */
   private readonly failed: (error: unknown) => void;
 
   constructor(journal: SubscriptionJournal | null, failed: (error: unknown) => void) {
@@ -34,7 +34,7 @@ export class SubscriptionTable {
     this.failed = failed;
   }
 
-  /** Takes in what the journal has; once, at the start. @param peer what a stored peer's row is now */
+  /** Loads the journal's subscriptions; once, at the start. @param peer the current row of a stored peer */
   open(peer: (stored: StoredPeer) => StoredPeer): Entry[] {
     let stored: readonly StoredSubscription[] = [];
     this.tryJournal((journal) => {
@@ -54,7 +54,7 @@ export class SubscriptionTable {
     return this.entries[slot];
   }
 
-  /** The subscription whose dialog has these names. */
+  /** The subscription with these dialog names. */
   find(aor: WatchedAor | undefined, names: Pick<Dialog, 'callId' | 'localTag' | 'remoteTag'>): Entry | undefined {
     const subscription = aor?.subscriptions.find(
       ({ dialog }) =>
@@ -63,7 +63,7 @@ export class SubscriptionTable {
     return subscription && this.entries[subscription.slot];
   }
 
-  /** A new one; whom its requests go to is to be written into its row, and then it is kept. */
+  /** Adds a subscription, whose record and destination come by `change`. */
   add(record: SubscriptionRecord, key: Uint32Array, name: string): Entry {
     const slot = this.free.pop() ?? this.entries.length;
     this.growTo(slot);
@@ -75,7 +75,7 @@ export class SubscriptionTable {
     return this.tryJournal((journal) => journal.put(this.stored(entry)));
   }
 
-  /** A NOTIFY of it leaves: with the last one the end is kept, too. */
+  /** Writes that a NOTIFY is sent; with the last one also the end. */
   told(entry: Entry): void {
     const { slot, version, cseq, isEnding } = entry.subscription;
     if (isEnding) this.keep(entry);
@@ -92,12 +92,12 @@ export class SubscriptionTable {
     this.tryJournal((journal) => journal.end(slot));
   }
 
-  /** The journal's own work, a bounded piece. */
+  /** The journal's own work, in bounded pieces. */
   work(now: number): void {
     this.works = this.tryJournal((journal) => journal.work(now, this.entries.length, (slot) => this.storedAt(slot)));
   }
 
-  /** Milliseconds until `work` has something to do, 0 when it has, -1 when there is nothing to wait for. */
+  /** Milliseconds until `work` is due, 0 when it is, -1 when there is nothing to wait for. */
   msToNext(now: number): number {
     return this.works ? (this.journal?.msToNext(now) ?? -1) : AGAIN_MS;
   }

@@ -1,4 +1,4 @@
-// Which AORs are watched, found by key where requests are decided and by name where changes are told. @hot
+// The watched AORs, found by key when requests are decided and by name when changes are published. @hot
 
 import type { Subscription } from '../../core/subscriptions/subscription.ts';
 
@@ -8,7 +8,7 @@ export interface WatchedAor {
   /** Canonical, one character a byte. */
   readonly name: string;
   readonly subscriptions: Subscription[];
-  /** Another one whose key begins like this one's. */
+  /** Another one whose key has the same first word. */
   next: WatchedAor | undefined;
 }
 
@@ -17,7 +17,7 @@ export class WatchedAors {
   private readonly byKey = new Map<number, WatchedAor>();
   private readonly byName = new Map<string, WatchedAor>();
 
-  /** Whether anybody watches the AOR of a key. */
+  /** Whether the AOR of a key is watched. */
   has(key: Uint32Array): boolean {
     return this.count > 0 && this.find(key) !== undefined;
   }
@@ -37,7 +37,7 @@ export class WatchedAors {
     return this.byName.values();
   }
 
-  /** The AOR, watched from now on. @cold */
+  /** Adds the AOR, unless it is watched already. @cold */
   watch(key: Uint32Array, name: string): WatchedAor {
     const found = this.find(key);
     if (found !== undefined) return found;
@@ -48,7 +48,7 @@ export class WatchedAors {
     return made;
   }
 
-  /** Nobody watches it any more. @cold */
+  /** Removes an AOR that is no longer watched. @cold */
   forget(aor: WatchedAor): void {
     const first = this.byKey.get(aor.key[0]);
     if (first === aor && aor.next === undefined) this.byKey.delete(aor.key[0]);

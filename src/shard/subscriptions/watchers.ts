@@ -1,6 +1,6 @@
-// Who may watch a registration (RFC 3680 §4.6): the users who may register the AOR, users and addresses that are listed, and From
-// where a trusted proxy stands for it. Answers 401, 403, 503 where clients must authenticate; without, everybody may. What names devices at
-// their push services is for the AOR's own users and listed addresses alone.
+// Permission to watch a registration (RFC 3680 §4.6): for users who may register the AOR, for listed users and addresses, and for From
+// if a trusted proxy asserts it. Answers 401, 403, 503 where clients must authenticate; otherwise everyone may watch. Only the AOR's own
+// users and listed addresses see the parameters that name devices at their push services.
 
 import { TrustedSources } from '../../core/abuse/trusted-sources.ts';
 import type { Authenticator } from '../../core/auth/authenticator.ts';
@@ -17,7 +17,7 @@ import type { ShardRules } from '../shard-rules.ts';
 const FROM_BYTES = 1024;
 
 export interface WatcherParts {
-  /** Both null where nobody logs in. */
+  /** Both null where no sender authenticates. */
   readonly authenticator: Authenticator | null;
   readonly users: CredentialSource | null;
   readonly gate: Gate | null;
@@ -33,14 +33,14 @@ export class Watchers {
   private listed: readonly Buffer[];
   private readonly from = new Uint8Array(FROM_BYTES);
 
-  /** Throws a RangeError for what is no address. */
+  /** Throws a RangeError for an invalid address. */
   constructor(parts: WatcherParts, { from, watchers }: SubscriptionPolicy) {
     this.parts = parts;
     this.sources = new TrustedSources(from);
     this.listed = watchers.map((user) => Buffer.from(user));
   }
 
-  /** Others from the next message on. Throws before anything has changed. */
+  /** Sets other lists from the next message on. Throws before any change. */
   configure({ from, watchers }: SubscriptionPolicy): void {
     this.sources = new TrustedSources(from);
     this.listed = watchers.map((user) => Buffer.from(user));
@@ -52,7 +52,7 @@ export class Watchers {
     return table[T_METHOD] === METHOD_SUBSCRIBE && this.sources.trusts(peers, peer);
   }
 
-  /** Of the SUBSCRIBE in the table: 0 to go on, AUTH_PENDING, or the status of the answer written. */
+  /** Authorizes the SUBSCRIBE in the table: 0 to continue, AUTH_PENDING, or the status of the answer written. */
   authorize(): number {
     const { authenticator, exchange, gate, rules } = this.parts;
     const isUnnamed = this.areUnnamed;
@@ -67,12 +67,12 @@ export class Watchers {
     const { key, aor, aorLength } = state;
     const refused = authenticator.authenticate(exchange, key, aor, aorLength);
     if (refused !== 0) return refused;
-    // What was used in another life of the shard may come again, from anywhere: documents would be sent there.
+    // Credentials used in another life of the shard may be replayed from anywhere: documents would be sent to the replayer.
     if (!authenticator.nonceIsOfThisLife) return authenticator.askAgain(exchange, key);
     return this.mayUser() ? 0 : rules.uas.forbidden(exchange);
   }
 
-  /** Of a trusted proxy, which stands for From and passes on what anybody sends. */
+  /** Whether From may watch, as asserted by a trusted proxy, which forwards requests of any sender. */
   private isVouchedFor(gate: Gate): boolean {
     const { exchange, state } = this.parts;
     if (gate.assertsAor(state.aor, state.aorLength)) {
@@ -83,7 +83,7 @@ export class Watchers {
     return length > 0 && this.listed.some((user) => user.equals(this.from.subarray(0, length)));
   }
 
-  /** Of the user found last, who has just logged in. */
+  /** Whether the user found last, just authenticated, may watch. */
   private mayUser(): boolean {
     const { exchange, users, state } = this.parts;
     if (users === null || state.aorLength < 0) return false;

@@ -1,11 +1,11 @@
-// Lists of values and parameters behind a value, for messages that may change.
+// Lists of values, and parameters of a value, for messages that may change.
 
 /** Names in lower case; null where there is no "=". Quoted values keep their quotes. */
 export type Params = Readonly<Record<string, string | null>>;
 
 const PARAM_NAME = /^[A-Za-z0-9\-.!%*_+`'~[\]/:&$]+$/;
 
-/** The values of a list: parted at commas outside quotes and angle brackets. */
+/** The values of a list: separated by commas outside quotes and angle brackets. */
 export function splitValues(list: string): string[] {
   return parts(list, ',');
 }
@@ -25,7 +25,7 @@ export function readParams(value: string): { readonly value: string; readonly pa
   return { value: first, params };
 }
 
-/** `;a=1;b`. Throws a RangeError for a name or value that would be more than a parameter. */
+/** `;a=1;b`. Throws a RangeError for an invalid name or value. */
 export function writeParams(params: Params): string {
   return Object.entries(params)
     .map(([name, value]) => {

@@ -1,4 +1,4 @@
-// Header rows of a message that may change: names as they are compared, values as bytes until somebody looks.
+// Header rows of a message that may change: names in comparable form, values as bytes until they are read.
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
@@ -6,7 +6,7 @@ const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 const CR_LF = encoder.encode('\r\n');
 const COLON = encoder.encode(': ');
 
-/** Compact forms (RFC 3261 §7.3.3 and the RFCs that add some). A map: an object has a `constructor` that nobody put there. */
+/** Compact forms (RFC 3261 §7.3.3 and the RFCs that add some). A map: an object would have a `constructor` by inheritance. */
 const LONG: ReadonlyMap<string, string> = new Map(
   Object.entries({
     a: 'Accept-Contact',
@@ -81,7 +81,7 @@ export class HeaderRows {
     return before - this.rows.length;
   }
 
-  /** Takes the first value of the first row off; the rest of its list stays. */
+  /** Removes and returns the first value of the first row; the rest of its list stays. */
   popValue(name: string): string | undefined {
     const key = keyOf(name);
     const at = this.rows.findIndex((row) => row.key === key);
@@ -107,7 +107,7 @@ export class HeaderRows {
     return copy;
   }
 
-  /** All rows and the empty line; Content-Length is what it must be. */
+  /** All rows and the empty line, with the right Content-Length. */
   bytes(contentLength: number): Uint8Array[] {
     const length = rowOf('Content-Length', String(contentLength));
     const rows = this.rows.filter(({ key }) => key !== 'content-length');

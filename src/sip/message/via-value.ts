@@ -17,7 +17,7 @@ export interface Via extends ViaValue {
   readonly port: number | null;
   readonly params: Params;
   readonly branch: string | null;
-  /** Where an answer is sent over UDP (§18.2.2, RFC 3581): `received` or the host, and `rport` or the port. `maddr` is ignored. */
+  /** Destination of an answer over UDP (§18.2.2, RFC 3581): `received` or the host, and `rport` or the port. `maddr` is ignored. */
   readonly address: string;
   readonly answerPort: number;
 }
@@ -26,7 +26,7 @@ const SENT_PROTOCOL = /^SIP[ \t]*\/[ \t]*2\.0[ \t]*\/[ \t]*([A-Za-z0-9\-.!%*_+`'
 const SENT_BY = /^(\[[^\]]*\]|[^:\s]+)(?:[ \t]*:[ \t]*([0-9]{1,5}))?$/;
 const SECURE_PORT = 5061;
 
-/** What is none comes back with an empty transport and host. */
+/** An invalid Via has an empty transport and host. */
 export function readVia(text: string): Via {
   const { value, params } = readParams(text);
   const [, transport = '', sentBy = ''] = SENT_PROTOCOL.exec(value) ?? [];
@@ -44,7 +44,7 @@ export function readVia(text: string): Via {
   };
 }
 
-/** Throws a RangeError for what is no Via. */
+/** Throws a RangeError for an invalid Via. */
 export function writeVia({ transport, host, port = null, params = {} }: ViaValue): string {
   if (!/^[A-Za-z0-9-]+$/.test(transport)) throw new RangeError(`${JSON.stringify(transport)} is no transport`);
   if (!SENT_BY.test(host) || /[;,\s]/.test(host)) throw new RangeError(`${JSON.stringify(host)} is no host`);

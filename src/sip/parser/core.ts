@@ -1,4 +1,4 @@
-// The WebAssembly module of this thread, built from simd/, over the memory that the slab lies in: the parser (parser.ts),
+// The WebAssembly module of this thread, built from simd/, in the slab's memory: the parser (parser.ts),
 // keyed hashes (siphash.ts), MD5.
 
 import { writeHeaderNames } from './header-names.ts';
@@ -19,5 +19,5 @@ interface Core {
 
 writeHeaderNames(memory.buffer);
 
-/** What simd/ exports; offsets are those of the memory. */
+/** The exports of simd/; offsets are those of the memory. */
 export const core = instantiate(PARSER_WASM, memory) as unknown as Core;

@@ -1,4 +1,4 @@
-// The header names the parser knows, long and compact (RFC 3261 §7.3.1, §7.3.3, §20), and the tables by which it finds
+// The header names that the parser knows, long and compact (RFC 3261 §7.3.1, §7.3.3, §20), and its tables for
 // them. The other compact forms (s, u, r, b, j, d, a, x …) belong to headers without an id of their own.
 
 import {
@@ -94,7 +94,7 @@ function hashOf(name: string): number {
   return (((two * 41) >> 3) + (name.length << 3)) % HASHES;
 }
 
-/** Writes the tables into the parser's memory, and where chains of rows start. Throws where two names share a hash: then the hash is to be changed. */
+/** Writes the tables into the parser's memory, and the starts of row chains. Throws where two names share a hash: then change the hash. */
 export function writeHeaderNames(memory: ArrayBuffer): void {
   const bytes = new Uint8Array(memory);
   const numbers = new DataView(memory);

@@ -1,4 +1,4 @@
-// What the parser's span table can hold. Fixed at build time, because the table is a fixed array;
+// Limits of the parser's span table. Fixed at build time, because the table is a fixed array;
 // a message beyond a limit is refused with the limit's own error code, never cut short in silence.
 
 /** Header rows in one message. */

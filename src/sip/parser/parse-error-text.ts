@@ -1,6 +1,6 @@
-// The text that a 400's reason phrase has for a parse error (RFC 3261 §21.4.1), by its code.
+// The text of a parse error in a 400's reason phrase (RFC 3261 §21.4.1), by its code.
 
-/** Reason phrases by code, without the status; for E_MISSING and E_REPEATED the header's name is to be added. */
+/** Reason phrases by code, without the status; for E_MISSING and E_REPEATED the caller adds the header's name. */
 export const PARSE_ERROR_TEXT: readonly string[] = [
   'OK',
   'Not SIP',

@@ -1,5 +1,5 @@
-// Runs the parser before the first message does: WebAssembly reaches its full speed only after some thousand calls, and
-// the first messages after a start are those of a crowd that comes back.
+// Runs the parser before the first message: WebAssembly reaches its full speed only after some thousand calls, and
+// the first messages after a start come in a crowd.
 
 import { ascii } from '../writer.ts';
 import { parse } from './parser.ts';

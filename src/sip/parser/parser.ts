@@ -1,5 +1,5 @@
-// The parser: one message in the slab to the span table (RFC 3261 §7, §20, §25). The work is done by the WebAssembly
-// module built from simd/, over the same memory; it never looks outside the message's slot, and continues behind an error
+// The parser: one message in the slab to the span table (RFC 3261 §7, §20, §25). The WebAssembly module built from simd/ does the
+// work, over the same memory; it never reads outside the message's slot, and continues after an error
 // as far as an answer needs.
 
 import { core } from './core.ts';
@@ -10,8 +10,8 @@ import { core } from './core.ts';
  */
 export const parse = core.parse;
 
-/** The first steps of `parse` alone: start line and header rows. For measuring. */
+/** The first steps of `parse` alone: start line and header rows. For measurements. */
 export const indexOnly = core.indexOnly;
 
-/** Parses the URI at [at, end) of the memory into the record at URI_RECORD; returns E_OK or an error. Writes a NUL at `end`. */
+/** Parses the URI at [at, end) of the memory into the record at URI_RECORD; returns E_OK or an error. Writes a NUL at `end` meanwhile. */
 export const parseUriAt = core.parseUriAt;

@@ -1,12 +1,12 @@
-// The one fixed memory that messages are parsed in: the slab the kernel receives into, cut in slots, and behind it what
-// the parser works with, the span table among it (memory-map.ts). It never grows and never moves: addresses of it are
-// handed to the kernel, and views of it would detach.
+// The one fixed memory that messages are parsed in: the slab that the kernel receives into, cut in slots, and behind it the
+// parser's working memory, with the span table (memory-map.ts). It never grows and never moves: the kernel
+// has addresses of it, and views of it would detach.
 
 import { MEMORY_PAGES, TABLE_ADDRESS } from './memory-map.ts';
 import { TABLE_INTS } from './span-table.ts';
 import { fixedMemory } from './webassembly.ts';
 
-/** The largest message a slot takes, in bytes: the largest UDP payload (RFC 3261 §18.1.1 asks for 65,535 with headers). */
+/** The largest message of a slot, in bytes: above any UDP payload (RFC 3261 §18.1.1 asks for 65,535 with IP and UDP headers). */
 export const MESSAGE_BYTES_MAX = 65_535;
 
 /**
@@ -32,7 +32,7 @@ export function slotStart(slot: number): number {
   return slot * SLOT_BYTES;
 }
 
-/** Whether a program has given bytes, from whatever realm: a text or a list would be read as zeros. */
+/** Whether a program's argument is bytes, from any realm: a text or a list would be read as zeros. */
 export function isBytes(given: unknown): given is Uint8Array {
   return ArrayBuffer.isView(given) && 'BYTES_PER_ELEMENT' in given && given.BYTES_PER_ELEMENT === 1;
 }

@@ -1,9 +1,9 @@
 // The layout of a parsed message: one Int32Array of offsets into the slab and small numbers.
-// Here: names for its indices (plain numbers, since AssemblyScript reads this file too). No code that fills or reads it
-// lives here; this is the parser's whole interface. The table itself is slab.ts's.
+// This file names its indices (plain numbers, since AssemblyScript reads this file too) and has no code; it is the parser's whole
+// interface. The table itself is slab.ts's.
 //
 // Spans are pairs AT, END (END exclusive) of absolute slab offsets; an absent span has AT = ABSENT (and END = ABSENT).
-// Numbers that were not there are ABSENT, numbers that were there and make no sense are MALFORMED.
+// Missing numbers are ABSENT, invalid ones are MALFORMED.
 
 import { CONTACT_PARAMS_MAX, CONTACTS_MAX, HEADERS_MAX, VIAS_MAX } from './limits.ts';
 
@@ -14,7 +14,7 @@ export const MALFORMED = -2;
 export const KIND_REQUEST = 0;
 export const KIND_RESPONSE = 1;
 
-// --- methods (T_METHOD, T_CSEQ_METHOD); 0 is any token not listed
+// --- methods (T_METHOD, T_CSEQ_METHOD); 0 is any other token
 export const METHOD_UNKNOWN = 0;
 export const METHOD_REGISTER = 1;
 export const METHOD_OPTIONS = 2;
@@ -31,7 +31,7 @@ export const METHOD_PRACK = 12;
 export const METHOD_REFER = 13;
 export const METHOD_PUBLISH = 14;
 
-// --- header ids; 0 is any name not listed
+// --- header ids; 0 is any other name
 export const H_OTHER = 0;
 export const H_VIA = 1;
 export const H_FROM = 2;
@@ -62,7 +62,7 @@ export const H_DATE = 26;
 export const H_FEATURE_CAPS = 27;
 export const HEADER_IDS = 28;
 
-// --- option tags, as bits of T_REQUIRE and T_SUPPORTED; a tag not listed counts in T_REQUIRE_UNKNOWN
+// --- option tags, as bits of T_REQUIRE and T_SUPPORTED; other tags are counted in T_REQUIRE_UNKNOWN
 export const OPTION_PATH = 1;
 export const OPTION_OUTBOUND = 2;
 export const OPTION_GRUU = 4;
@@ -77,7 +77,7 @@ export const URI_USER_AT = 3; // without the password and "@"; for a scheme othe
 export const URI_USER_END = 4;
 export const URI_PASSWORD_AT = 5;
 export const URI_PASSWORD_END = 6;
-export const URI_HOST_AT = 7; // with the brackets of an IPv6 reference, without the dot that may close a name
+export const URI_HOST_AT = 7; // with the brackets of an IPv6 reference, without a final dot of a name
 export const URI_HOST_END = 8;
 export const URI_PORT = 9;
 export const URI_PARAMS_AT = 10; // from the first ";" (included) to "?" or the end
@@ -96,8 +96,8 @@ export const ADDRESS_AT = URI_INTS; // the whole value, trimmed
 export const ADDRESS_END = URI_INTS + 1;
 export const ADDRESS_DISPLAY_AT = URI_INTS + 2; // as sent, with its quotes
 export const ADDRESS_DISPLAY_END = URI_INTS + 3;
-export const ADDRESS_TAG_AT = URI_INTS + 4; // ABSENT too where the tag is empty, which is none (§25.1)
-export const ADDRESS_TAG_END = URI_INTS + 5; // then the end of its parameter
+export const ADDRESS_TAG_AT = URI_INTS + 4; // ABSENT also for an empty tag, which counts as none (§25.1)
+export const ADDRESS_TAG_END = URI_INTS + 5; // of an empty tag: the end of its parameter
 export const ADDRESS_INTS = URI_INTS + 6;
 
 // --- Via record
@@ -175,14 +175,14 @@ export const T_MAX_FORWARDS = 16; // 0 to 255; ABSENT, MALFORMED
 export const T_EXPIRES = 17; // seconds, at most 2^31 - 1; ABSENT, MALFORMED
 export const T_CONTENT_LENGTH = 18; // ABSENT where there is none
 export const T_REQUIRE = 19; // OPTION_* bits
-export const T_REQUIRE_UNKNOWN = 20; // how many tags are none of them
+export const T_REQUIRE_UNKNOWN = 20; // number of other tags
 export const T_SUPPORTED = 21; // OPTION_* bits
-export const T_CONTACT_STAR = 22; // how many values are "*"
+export const T_CONTACT_STAR = 22; // number of "*" values
 export const T_CONTACT_COUNT = 23; // values other than "*"
 export const T_VIA_COUNT = 24;
 export const T_HEADER_COUNT = 25;
 export const T_PARAM_COUNT = 26; // rows in use in the parameter area
-export const T_IGNORED_ROWS = 27; // header rows passed over (RFC 3261 §8.2.2): no rows by their form, or malformed and nobody's need
+export const T_IGNORED_ROWS = 27; // header rows ignored (RFC 3261 §8.2.2): no rows by their form, or malformed and not needed
 export const T_IGNORED_AT = 28; // the first of them
 export const T_REQUEST_URI = 32; // URI record
 export const T_TO = T_REQUEST_URI + URI_INTS; // To record; T_TO + ADDRESS_AT is ABSENT without a usable To

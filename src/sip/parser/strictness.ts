@@ -1,5 +1,5 @@
-// Where the parser is lenient by design, and a second look at a parsed message for those who do not want it to be: each
-// leniency has a name (docs/parser.md gives its reason). Runs only where it is asked for; nothing of it costs the rest.
+// The parser's deliberate leniencies, and a second check of a parsed message for users who want them off: each
+// leniency has a name (docs/parser.md gives its reason). Runs only where it is on; messages cost no more elsewhere.
 
 import {
   E_CALL_ID,
@@ -16,7 +16,7 @@ import {
 import { slab, table } from './slab.ts';
 import * as T from './span-table.ts';
 
-/** A finding of the second look: E_*, H_* and the offset in the slab. */
+/** A finding of the second check: E_*, H_* and the offset in the slab. */
 export interface Finding {
   readonly code: number;
   readonly header: number;
@@ -39,7 +39,7 @@ interface Place {
   readonly header: number;
 }
 
-/** The URIs there are: of the request line, To, From and the contacts. */
+/** All URIs: of the request line, To, From and the contacts. */
 function* uris(): Generator<Place> {
   if (table[T.T_REQUEST_URI + T.URI_AT] >= 0) yield { base: T.T_REQUEST_URI, code: E_REQUEST_URI, header: T.H_OTHER };
   if (table[T.T_TO + T.ADDRESS_AT] >= 0) yield { base: T.T_TO, code: E_TO, header: T.H_TO };
@@ -92,7 +92,7 @@ function parameterValues(): Finding | null {
   return null;
 }
 
-/** A number in quotes, a q that lacks its zero, an expires parameter that lacks its value. */
+/** A number in quotes, a q without its zero, an expires parameter without a value. */
 function numberSpellings(): Finding | null {
   for (const row of rows(T.H_EXPIRES)) {
     const at = table[row + T.ROW_VALUE_AT];
@@ -127,7 +127,7 @@ function callId(): Finding | null {
   return at < 0 || CALL_ID.test(text(at, table[T.T_CALL_ID_END])) ? null : finding(E_CALL_ID, T.H_CALL_ID, at);
 }
 
-/** Values of a Via list, by its commas outside quotes, against those that were read. */
+/** Compares the number of values in the Via list, by its commas outside quotes, with the number read. */
 function lowerVias(): Finding | null {
   let values = 0;
   let last = 0;
@@ -149,7 +149,7 @@ function supported(): Finding | null {
   return null;
 }
 
-/** Counts only once no Contact was left out; a request that needs its contacts has been refused for them before. */
+/** Finds a Contact that was left out; requests that need their contacts have been refused for it before. */
 function idleContacts(): Finding | null {
   let values = 0;
   let last = 0;
@@ -189,7 +189,7 @@ function closingSemicolons(): Finding | null {
   return null;
 }
 
-/** A "<" that is not the first of its value, without a display name that could be read before it. */
+/** A "<" that is not the first character of its value, without a display name that could be read before it. */
 function unquotedNames(): Finding | null {
   for (const { base, code, header, at } of values()) {
     if (header === T.H_VIA || table[base + T.ADDRESS_DISPLAY_AT] >= 0) continue;
@@ -211,7 +211,7 @@ function malformedRows(): Finding | null {
   return table[T.T_IGNORED_ROWS] > 0 ? finding(E_HEADER_LINE, T.H_OTHER, table[T.T_IGNORED_AT]) : null;
 }
 
-/** By name: what to look for where that leniency is switched off. */
+/** By name: the check for messages where that leniency is off. */
 const CHECKS = {
   'host-underscore': hosts,
   'parameter-values': parameterValues,
@@ -228,19 +228,21 @@ const CHECKS = {
   'number-spellings': numberSpellings,
 } satisfies Readonly<Record<string, Check>>;
 
-/** What may be switched off, by name. */
+/** Names of leniencies that may be switched off. */
 export type Leniency = keyof typeof CHECKS;
 
 export const LENIENCIES = Object.keys(CHECKS) as readonly Leniency[];
 
-/** Throws a RangeError that names what is no leniency, and those there are: programs without types may misspell one, or forget the list. */
+/**
+ * Throws a RangeError that names an unknown leniency, and the known ones: programs without types may misspell one, or forget the list.
+ */
 export function needLeniencies(names: readonly string[]): void {
   if (!Array.isArray(names)) throw new TypeError('strict is a list of leniencies, true or false');
   for (const name of names)
     if (!Object.hasOwn(CHECKS, name)) throw new RangeError(`"${name}" is no leniency: ${LENIENCIES.join(', ')}`);
 }
 
-/** The first use that the message in the table, parsed with E_OK, makes of a leniency; null for none. */
+/** The first use of a leniency by the message in the table, which was parsed with E_OK; null for none. */
 export function findLeniency(off: readonly Leniency[]): Finding | null {
   if (table[T.T_ERROR] !== E_OK) return null;
   for (const name of off) {
@@ -250,7 +252,7 @@ export function findLeniency(off: readonly Leniency[]): Finding | null {
   return null;
 }
 
-/** Makes an error of the first use of a leniency, as if the parser had found it. Returns the E_* of the table. */
+/** Makes the first use of a leniency an error, as if the parser had found it. Returns the E_* of the table. */
 export function applyStrictness(off: readonly Leniency[]): number {
   const found = findLeniency(off);
   if (found !== null) {

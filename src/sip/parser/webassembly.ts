@@ -1,4 +1,4 @@
-// The little of the JavaScript API of WebAssembly that the parser needs, with types: Node's own come without them.
+// The part of the JavaScript API of WebAssembly that the parser needs, with types: Node's types lack it.
 
 export interface FixedMemory {
   readonly buffer: ArrayBuffer;
@@ -15,12 +15,12 @@ interface WebAssemblyApi {
 
 declare const WebAssembly: WebAssemblyApi;
 
-/** A memory of so many pages of 64 KB that can never grow. */
+/** A memory of this many pages of 64 KB that can never grow. */
 export function fixedMemory(pages: number): FixedMemory {
   return new WebAssembly.Memory({ initial: pages, maximum: pages });
 }
 
-/** The exports of a module, given in base64, over a memory. Compiled at once: it is small, and a parser cannot wait. */
+/** The exports of a module, given in base64, over a memory. Compiled synchronously: it is small, and the parser needs it at once. */
 export function instantiate(
   base64: string,
   memory: FixedMemory,

@@ -1,4 +1,4 @@
-// AssemblyScript. name-addr and addr-spec (RFC 3261 §20, §20.10, §25.1), and the To and From records made of them.
+// AssemblyScript. name-addr and addr-spec (RFC 3261 §20, §20.10, §25.1), and the To and From records read from them.
 
 import { E_OK, E_REQUEST_URI } from '../parser/parse-error.ts';
 import {
@@ -38,7 +38,7 @@ import { parseScanned, parseUri, scanUri } from './uri.ts';
 
 const TAG: u32 = 0x676174;
 
-/** Behind the token characters, spaces, tabs and bytes from 0x80 on that may stand in an unquoted display name. */
+/** Position behind the characters of an unquoted display name: token characters, spaces, tabs and bytes from 0x80 on. */
 function displayEnd(at: i32, end: i32): i32 {
   let p = at;
   do {
@@ -54,8 +54,8 @@ function displayEnd(at: i32, end: i32): i32 {
 }
 
 /**
- * Reads a display name and a URI from `at` on into the record: the URI, and the display name in the two places behind the
- * record's own span (To, From and Contact records agree so far). Returns the offset behind the URI or its ">"; BAD, or the
+ * Reads a display name and a URI from `at` on into the record: the URI, and the display name in the two fields behind the
+ * record's own span (the same in To, From and Contact records). Returns the offset behind the URI or its ">"; BAD, or the
  * negative E_* of the URI.
  */
 export function readNameAddr(at: i32, end: i32, record: i32): i32 {
@@ -84,8 +84,8 @@ export function readNameAddr(at: i32, end: i32, record: i32): i32 {
 }
 
 /**
- * The "<" behind an unquoted display name that should have been quoted ("Desk: 5 (left)"), or -1. What ends or opens
- * something else (`"`, ",", ";", "?") is none of it. Such a name counts as absent: it is kept nowhere and shown to nobody.
+ * The "<" behind an unquoted display name that needs quotes ("Desk: 5 (left)"), or -1. Characters that end or open
+ * something else (`"`, ",", ";", "?") cannot be in it. Such a name counts as absent: it is neither kept nor shown.
  */
 function bracketBehind(at: i32, end: i32): i32 {
   for (let p = at; p < end; p++) {
@@ -97,7 +97,7 @@ function bracketBehind(at: i32, end: i32): i32 {
   return -1;
 }
 
-/** A URI without brackets ends at the first ";", "," or LWS, and holds no "?" (§20). */
+/** A URI without brackets ends at the first ";", "," or LWS, and cannot have a "?" (§20). */
 function readAddrSpec(at: i32, end: i32, record: i32): i32 {
   setSpan(record, ADDRESS_DISPLAY_AT, ABSENT, ABSENT);
   let p = at;
@@ -116,7 +116,7 @@ function behindUri(error: i32, next: i32): i32 {
   return error == E_REQUEST_URI ? BAD : -error;
 }
 
-/** Fills the To or From record from a value; a malformed one is `error` and leaves the record absent. */
+/** Fills the To or From record from a value; for a malformed value it reports `error` and leaves the record absent. */
 export function parseAddress(at: i32, end: i32, record: i32, header: i32, error: i32): void {
   let p = readNameAddr(at, end, record);
   if (p >= 0 && p < end) p = readParams(p, end);

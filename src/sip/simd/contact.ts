@@ -1,5 +1,5 @@
-// AssemblyScript. The Contact list (RFC 3261 §20.10; RFC 5626 §11.1): values in any number of rows and commas, "*", and the
-// parameters a registrar acts on.
+// AssemblyScript. The Contact list (RFC 3261 §20.10; RFC 5626 §11.1): values over any rows and commas, "*", and the
+// parameters that a registrar uses.
 
 import { CONTACTS_MAX } from '../parser/limits.ts';
 import { E_CONTACT, E_TOO_MANY_CONTACTS } from '../parser/parse-error.ts';
@@ -56,7 +56,7 @@ const Q_LOWER: i32 = 0x71;
 const REG_ID: u64 = 0x64692d676572;
 const EXPIRES: u64 = 0x73657269707865;
 
-/** Fills the contact records. The first error ends it; the values before it stay. */
+/** Fills the contact records. Stops at the first error; the values before it stay. */
 export function parseContacts(): void {
   let row = entry(T_FIRST_ROW + H_CONTACT);
   while (row != ABSENT) {
@@ -131,7 +131,7 @@ function storeParams(record: i32, first: i32): void {
   }
 }
 
-/** Delta-seconds; a number too large for 32 bits is the largest (§10.2, requirement R3261-10.2-05). Without a value it says nothing. */
+/** Delta-seconds; numbers above 31 bits become the largest (§10.2, requirement R3261-10.2-05). Without a value it is ignored. */
 function storeExpires(record: i32, row: i32, at: i32, end: i32): void {
   setSpan(record, CONTACT_EXPIRES_AT, paramAt(row), paramEnd(row));
   if (at == end) return;
@@ -139,7 +139,7 @@ function storeExpires(record: i32, row: i32, at: i32, end: i32): void {
   setField(record, CONTACT_EXPIRES, seconds < 0 ? MALFORMED : <i32>(seconds < SECONDS_MAX ? seconds : SECONDS_MAX));
 }
 
-/** The instance ID with its brackets, between its quotes (RFC 5626 §4.1), which may be missing; without either it is none. */
+/** The instance ID with its brackets, between its quotes (RFC 5626 §4.1), which may be missing; without brackets and quotes there is none. */
 function storeInstance(record: i32, at: i32, end: i32): void {
   if (end - at <= 2) return;
   if (byteAt(at) == LESS) setSpan(record, CONTACT_INSTANCE_AT, at, end);
@@ -151,7 +151,7 @@ function regId(at: i32, end: i32): i32 {
   return value < 1 || value > REG_ID_MAX ? MALFORMED : <i32>value;
 }
 
-/** `0[.ddd]` or `1[.000]` in thousandths (§25.1 qvalue); in quotes or without its first zero all the same. */
+/** `0[.ddd]` or `1[.000]` in thousandths (§25.1 qvalue); quotes, or a missing first zero, are accepted. */
 function qValue(from: i32, to: i32): i32 {
   const quoted = to - from > 2 && byteAt(from) == QUOTE;
   const at = quoted ? from + 1 : from;

@@ -61,12 +61,12 @@ const GRUU: u64 = 0x75757267;
 const PREF: u64 = 0x66657270;
 const OUTBOUND: u64 = 0x646e756f6274756f;
 
-/** What `nextToken` gives behind the last token. */
+/** Result of `nextToken` behind the last token. */
 const LIST_END: i32 = -1;
-/** What `nextToken` gives where something else than a token and a comma stands. */
+/** Result of `nextToken` where the text is neither a token nor a comma. */
 const LIST_MALFORMED: i32 = -2;
 
-/** Address of the row with a number in the table, 0 for none. */
+/** Address of a row by its number in the table, 0 for none. */
 // @ts-ignore: decorator
 @inline
 function rowAddress(row: i32): i32 {
@@ -126,7 +126,7 @@ export function storeExpires(): void {
   setEntry(T_EXPIRES, value < 0 || value == TOO_LARGE ? MALFORMED : <i32>(value < SECONDS_MAX ? value : SECONDS_MAX));
 }
 
-/** The body: Content-Length bytes, or without one all that is left of the datagram (§18.3). */
+/** The body: Content-Length bytes, or without one the rest of the datagram (§18.3). */
 export function storeBody(at: i32, end: i32): void {
   setEntry(T_BODY_AT, at);
   const row = firstRow(H_CONTENT_LENGTH);
@@ -149,7 +149,7 @@ export function storeBody(at: i32, end: i32): void {
 let tokenAt: i32 = 0;
 let tokenStop: i32 = 0;
 
-/** Reads the next token of a list into tokenAt and tokenStop; returns where to go on. Empty elements are passed over. */
+/** Reads the next token of a list into tokenAt and tokenStop; returns the position to continue at. Empty elements are skipped. */
 // @ts-ignore: decorator
 @inline
 function nextToken(at: i32, end: i32): i32 {
@@ -171,7 +171,7 @@ function nextToken(at: i32, end: i32): i32 {
   return p == end ? p : LIST_MALFORMED;
 }
 
-/** The OPTION_* bit of the token at hand, 0 for an unknown one. */
+/** The OPTION_* bit of the current token, 0 for an unknown one. */
 // @ts-ignore: decorator
 @inline
 function optionBit(): i32 {
@@ -199,7 +199,7 @@ export function storeRequire(): void {
   }
 }
 
-/** A row that is no list of tokens says nothing. */
+/** A row that is no list of tokens is ignored. */
 export function storeSupported(): void {
   for (let row = firstRow(H_SUPPORTED); row; row = rowAddress(field(row, ROW_NEXT))) {
     const end = field(row, ROW_VALUE_END);

@@ -1,5 +1,5 @@
 // AssemblyScript. The header section: one pass that finds every header row, unfolds folded ones in place, and chains rows
-// of one id (RFC 3261 §7.3.1). What the values hold is not looked at here.
+// of one id (RFC 3261 §7.3.1). Values are not read.
 
 import { HEADERS_MAX } from '../parser/limits.ts';
 import {
@@ -74,7 +74,7 @@ import {
 const CRLF: u32 = 0x0a0d;
 const ROW_BYTES: i32 = ROW_INTS << 2;
 
-/** Headers that may stand once, as bits 1 << H_*. */
+/** Headers that may occur once, as bits 1 << H_*. */
 const SINGLE: i32 =
   (1 << H_TO) |
   (1 << H_FROM) |
@@ -86,7 +86,7 @@ const SINGLE: i32 =
   (1 << H_EXPIRES) |
   (1 << H_EVENT);
 
-/** Headers that nothing here depends on: a malformed row of theirs is passed over (§8.2.2). */
+/** Headers that the registrar does not need: their malformed rows are ignored (§8.2.2). */
 const IDLE: i32 =
   (1 << H_OTHER) |
   (1 << H_USER_AGENT) |
@@ -98,14 +98,14 @@ const IDLE: i32 =
   (1 << H_RECORD_ROUTE) |
   (1 << H_PROXY_AUTHORIZATION);
 
-/** Offset of the first control character that has no place in the value looked at last, or -1. */
+/** Offset of the first forbidden control character in the value read last, or -1. */
 let controlAt: i32 = -1;
-/** Header ids there are rows of, as bits. */
+/** Header ids with rows, as bits. */
 let seen: i32 = 0;
 /** Rows so far. */
 let rowCount: i32 = 0;
 
-/** Address of the row of HEADER_NAMES that the name of a length with these first two bytes could be (hashOf in header-names.ts). */
+/** Address of the only candidate row of HEADER_NAMES for a name's length and first two bytes (hashOf in header-names.ts). */
 // @ts-ignore: decorator
 @inline
 function likelyName(two: i32, length: i32): i32 {
@@ -113,7 +113,7 @@ function likelyName(two: i32, length: i32): i32 {
   return HEADER_NAMES + <i32>load<u8>(HEADER_HASHES + hash) * HEADER_NAME_BYTES;
 }
 
-/** The H_* of the name of one to sixteen bytes that starts `bytes`. Who is known and who is not comes in no order: no branch. */
+/** The H_* of the name of one to sixteen bytes that starts `bytes`. Known and unknown names come in no order: so without a branch. */
 // @ts-ignore: decorator
 @inline
 function shortHeaderId(two: i32, length: i32, bytes: v128): i32 {
@@ -137,8 +137,8 @@ function headerId(at: i32, end: i32): i32 {
 }
 
 /**
- * Indexes the headers from `at` on; returns where the body starts. A bad line is an error and passed over. A bare CR or LF
- * is an error and ends its line, so that no value copied into an answer ever holds one.
+ * Indexes the headers from `at` on; returns the start of the body. A bad line is an error and skipped. A bare CR or LF
+ * is an error and ends its line, so that a value copied into an answer never contains one.
  */
 export function indexHeaders(at: i32, end: i32): i32 {
   v128.store(LINKS, v128.load(FIRST_LINKS));
@@ -155,7 +155,7 @@ export function indexHeaders(at: i32, end: i32): i32 {
   return body;
 }
 
-/** Four times sixteen bits. */
+/** Joins four times sixteen bits. */
 // @ts-ignore: decorator
 @inline
 function together(a: i32, b: i32, c: i32, d: i32): u64 {
@@ -172,7 +172,7 @@ function controls64(p: i32): u64 {
   );
 }
 
-/** Bits of the control characters and of all bytes from 0x80 on: half the work. */
+/** Bits of the control characters and of all bytes from 0x80 on: half the work of exact bits. */
 // @ts-ignore: decorator
 @inline
 function suspects(bytes: v128): i32 {
@@ -180,9 +180,9 @@ function suspects(bytes: v128): i32 {
 }
 
 /**
- * Lists in LINE_ENDS where lines end, by their CRs, as long as no other control character than a CR and the one behind it
- * turns up; returns how many. A header section without folds, tabs and oddities comes out whole. No line's length is
- * branched upon: branches that nobody can foresee cost more than all else here.
+ * Lists the line ends in LINE_ENDS, by their CRs, up to the first control character that is neither a CR nor the byte behind
+ * one; returns how many. A header section without folds, tabs and oddities is listed whole. There is no branch on a line's
+ * length: unpredictable branches cost more than all else in this function.
  */
 // @ts-ignore: decorator
 @inline
@@ -233,14 +233,14 @@ function listLineEnds(at: i32, end: i32): i32 {
   return (out - LINE_ENDS) >> 2;
 }
 
-/** Indexes lines of the usual kind, and leaves the rest to `indexLines` from the first unusual one on. */
+/** Indexes plain lines, and leaves the rest to `indexLines` from the first other line on. */
 function indexPlainLines(at: i32, end: i32): i32 {
   const ends = LINE_ENDS + (min(listLineEnds(at, end), HEADERS_MAX) << 2);
   let p = at;
   let row = addressOf(T_ROWS);
   let count = 0;
   let ids = 0;
-  // Conditions stand apart: joined by "||" they become arithmetic, which costs more than branches nobody takes.
+  // Separate conditions: joined by "||" they become arithmetic, which costs more than branches that are never taken.
   for (let listed = LINE_ENDS; listed < ends; listed += 4) {
     const stop = load<i32>(listed);
     if (<u32>load<u16>(stop) != CRLF) break;
@@ -296,7 +296,7 @@ function indexLines(at: i32, end: i32): i32 {
         fail(E_HEADER_LINE, p, H_OTHER);
         return p + 1;
       }
-      // Behind a row this would be its fold; here it is the start line's, and there are none.
+      // Behind a row this would be its fold; behind the start line it is an error, since that has no folds.
       if (isLws(first)) fail(E_HEADER_LINE, p, H_OTHER);
       const colon = skipLws(nameEnd, end);
       isRow = nameEnd > p && colon < end && byteAt(colon) == COLON;
@@ -332,7 +332,7 @@ function storeRow(name: i32, nameEnd: i32, at: i32, end: i32): void {
   else ignoreRow(id, name, controlAt);
 }
 
-/** Passes over a malformed row; an error at `at` where it is, or begins like, one of a header that is needed. */
+/** Ignores a malformed row; reports an error at `at` if its name is, or begins like, that of a needed header. */
 function ignoreRow(id: i32, row: i32, at: i32): void {
   if ((IDLE & (1 << id)) == 0) {
     fail(E_HEADER_LINE, at, id);
@@ -382,7 +382,7 @@ function valueEndSlowly(at: i32, p: i32, end: i32): i32 {
   return p;
 }
 
-/** At a CR or LF: true where it was a fold and now is spaces; false at the end of a line. */
+/** At a CR or LF: true for a fold, which becomes spaces; false at the end of a line. */
 function unfold(at: i32, end: i32): bool {
   if (byteAt(at) == LF || at + 1 >= end || byteAt(at + 1) != LF) {
     fail(E_HEADER_LINE, at, H_OTHER);
@@ -393,7 +393,7 @@ function unfold(at: i32, end: i32): bool {
   return true;
 }
 
-/** `valueEnd` for a value with control characters: they may stand behind a backslash in a quoted string, nowhere else. */
+/** `valueEnd` for a value with control characters: they are allowed only behind a backslash in a quoted string. */
 function valueEndWithControls(at: i32, end: i32): i32 {
   let quoted = false;
   for (let p = at; p < end; p++) {
@@ -425,7 +425,7 @@ function addRow(id: i32, name: i32, nameEnd: i32, at: i32, end: i32): void {
   putRow(row, count, id, name, nameEnd);
 }
 
-/** Everything of a row but its value; it is chained to the one before it of the same id. */
+/** Writes all of a row except its value, and chains it to the one before it of the same id. */
 // @ts-ignore: decorator
 @inline
 function putRow(row: i32, count: i32, id: i32, name: i32, nameEnd: i32): void {

@@ -1,5 +1,5 @@
-// AssemblyScript. MD5 (RFC 1321) over bytes of the memory, for Digest alone: an old client's choice and no more; nothing else
-// here may rest on it.
+// AssemblyScript. MD5 (RFC 1321) over bytes of the memory. Only for Digest with old clients; nothing else
+// may rely on MD5.
 
 const BLOCK_BYTES: i32 = 64;
 
@@ -28,7 +28,7 @@ function pad(at: i32, length: i32): i32 {
   return whole;
 }
 
-/** Where the state stands between the halves of a block: behind the digest. */
+/** Offset of the state between the halves of a block: behind the digest. */
 const HALFWAY: i32 = 16;
 
 function firstHalf(at: i32, state: i32): void {

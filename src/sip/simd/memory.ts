@@ -1,4 +1,4 @@
-// AssemblyScript. Access to the span table and to records in it. Records are named by their address, fields by their
+// AssemblyScript. Access to the span table and its records. Records are named by their address, fields by their
 // index in span-table.ts; the slab starts at address 0, so that a span's offsets are addresses too.
 
 import { TABLE_ADDRESS } from '../parser/memory-map.ts';
@@ -37,7 +37,7 @@ export function setField(record: i32, index: i32, value: i32): void {
   store<i32>(record + (index << 2), value);
 }
 
-/** Two fields that follow each other: a span. */
+/** Sets two adjacent fields: a span. */
 // @ts-ignore: decorator
 @inline
 export function setSpan(record: i32, index: i32, at: i32, end: i32): void {
@@ -45,7 +45,7 @@ export function setSpan(record: i32, index: i32, at: i32, end: i32): void {
   store<i32>(record + (index << 2) + 4, end);
 }
 
-/** Keeps the error E_* found at an offset in a header H_*, unless there was one before. */
+/** Notes the error E_* found at an offset in a header H_*, unless an earlier one is noted. */
 export function fail(error: i32, at: i32, header: i32): void {
   if (entry(T_ERROR) != E_OK) return;
   setEntry(T_ERROR, error);

@@ -1,5 +1,5 @@
 // AssemblyScript. Header parameters, `*( ; name [ = value ] )` (RFC 3261 §7.3.1, §25.1): appended as rows to the table's
-// parameter area. Via, To and From read theirs there too and give the rows back.
+// parameter area. Via, To and From use rows there and free them.
 
 import { CONTACT_PARAMS_MAX, PARAMS_PER_VALUE_MAX } from '../parser/limits.ts';
 import { E_REPEATED_PARAM, E_TOO_MANY_PARAMS } from '../parser/parse-error.ts';
@@ -33,7 +33,7 @@ import {
   tokenEnd,
 } from './scan.ts';
 
-/** What the readers of values return where something is malformed and no E_* of its own says what. */
+/** Result of value readers for malformed text without an E_* of its own. */
 export const BAD: i32 = -1;
 
 /** "+sip.instance" in two halves. */
@@ -51,9 +51,9 @@ export function paramRowsEnd(): i32 {
 }
 
 /**
- * Reads parameters from `at` on. `end` is the end of a header row's value: a line end or LWS stands there, which ends every
- * token and value, so that nothing but LWS needs to be kept from going further. Returns where it stopped (LWS behind them
- * passed over), or BAD, -E_TOO_MANY_PARAMS, -E_REPEATED_PARAM. The rows read so far stay. One ";" may close the value.
+ * Reads parameters from `at` on. `end` is the end of a header row's value: the line end or LWS behind it ends every
+ * token and value, so that only LWS must be bounded. Returns the offset where it stopped (after LWS), or BAD,
+ * -E_TOO_MANY_PARAMS, -E_REPEATED_PARAM. The rows read so far stay. One ";" may close the value.
  */
 export function readParams(at: i32, end: i32): i32 {
   let p = behindLws(at, end);
@@ -74,7 +74,7 @@ export function readParams(at: i32, end: i32): i32 {
       p = -E_TOO_MANY_PARAMS;
       break;
     }
-    // One bit by length and first letter: names that share it with no other need no comparison.
+    // One bit by length and first letter: a name that shares it with no other needs no comparison.
     const bit = <u64>1 << <u64>(nameEnd - name + ((byteAt(name) | 0x20) << 2));
     if (names & bit) {
       if (isRepeated(first, row, name, nameEnd)) {
@@ -92,7 +92,7 @@ export function readParams(at: i32, end: i32): i32 {
   return p;
 }
 
-/** The optional `= value` behind a name: a quoted string or visible characters, which may be none. BAD for anything else. */
+/** The optional `= value` behind a name: a quoted string or visible characters, perhaps none. BAD for any other text. */
 // @ts-ignore: decorator
 @inline
 function readValue(name: i32, nameEnd: i32, end: i32, row: i32): i32 {
@@ -123,7 +123,7 @@ export function isInstance(name: i32, nameEnd: i32): bool {
   return (load<u64>(name) | 0x2020202020202020) == PLUS_SIP_INS && foldedWord(name + 8, 5) == TANCE << 24;
 }
 
-/** Behind the ">" of an instance ID that lacks its quotes (RFC 5626 §4.1), or BAD: visible ASCII, and nothing that quotes would change. */
+/** Position behind the ">" of an instance ID without quotes (RFC 5626 §4.1), or BAD: visible ASCII that means the same in quotes. */
 function bracketsEnd(at: i32): i32 {
   let p = at + 1;
   while (byteAt(p) > SP && byteAt(p) < DEL && byteAt(p) != QUOTE && byteAt(p) != BACKSLASH && byteAt(p) != LESS) {
@@ -142,7 +142,7 @@ function isRepeated(first: i32, last: i32, at: i32, end: i32): bool {
   return false;
 }
 
-/** Offset of the ";" that leads the parameter of a row. */
+/** Offset of the ";" before the parameter of a row. */
 // @ts-ignore: decorator
 @inline
 export function paramAt(row: i32): i32 {
@@ -151,7 +151,7 @@ export function paramAt(row: i32): i32 {
   return p;
 }
 
-/** Offset behind the parameter of a row, its value included. */
+/** Offset behind the parameter of a row, including its value. */
 // @ts-ignore: decorator
 @inline
 export function paramEnd(row: i32): i32 {

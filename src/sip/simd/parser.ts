@@ -1,5 +1,5 @@
 // AssemblyScript: the module's entry, compiled to WebAssembly by scripts/wasm.js. One message in the slab to the span
-// table (RFC 3261 §7, §20, §25); never looks outside the message's slot, and continues behind an error as far as an answer
+// table (RFC 3261 §7, §20, §25); never reads outside the message's slot, and continues after an error as far as an answer
 // needs.
 
 import { URI_RECORD } from '../parser/memory-map.ts';
@@ -89,7 +89,7 @@ export function parse(at: i32, end: i32): i32 {
   return entry(T_ERROR);
 }
 
-/** The start line and the header rows alone; for measuring what they cost. */
+/** The start line and the header rows alone; for measurements of their cost. */
 export function indexOnly(at: i32, end: i32): i32 {
   reset(at, end);
   const headers = parseStartLine(at, end);
@@ -98,10 +98,10 @@ export function indexOnly(at: i32, end: i32): i32 {
   return entry(T_ERROR);
 }
 
-/** Parses the URI [at, end), behind which anything may stand, into the record that lies apart from the table. */
+/** Parses the URI [at, end), with any byte behind it, into the record outside the table. */
 export function parseUriAt(at: i32, end: i32): i32 {
   const behind = load<u8>(end);
-  store<u8>(end, 0); // what ends every scan
+  store<u8>(end, 0); // it ends every scan
   const error = parseUri(at, end, URI_RECORD);
   store<u8>(end, behind);
   return error;
@@ -111,7 +111,7 @@ export function parseUriAt(at: i32, end: i32): i32 {
 @inline
 function reset(at: i32, end: i32): void {
   const absent = i32x4.splat(ABSENT);
-  // The last store may reach into the first row, which is nobody's yet.
+  // The last store may reach into the first row, which is not in use yet.
   for (let p = addressOf(0); p < addressOf(T_ROWS); p += 16) v128.store(p, absent);
   setEntry(T_KIND, KIND_REQUEST);
   setEntry(T_METHOD, METHOD_UNKNOWN);
@@ -154,7 +154,7 @@ function storeContacts(): void {
   setEntry(T_ERROR_HEADER, errorHeader);
 }
 
-/** What every request must have (§8.1.1; a missing Max-Forwards is the core's matter), and last the CSeq's method. */
+/** Checks the required headers of requests (§8.1.1; the core handles a missing Max-Forwards), and last the CSeq's method. */
 // @ts-ignore: decorator
 @inline
 function checkRequest(end: i32): void {

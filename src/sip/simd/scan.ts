@@ -1,5 +1,5 @@
 // AssemblyScript. Byte classes sixteen at a time, and the scanning primitives over [at, end). Loads may reach
-// behind `end` (SLACK in memory-map.ts); what they find there never matters.
+// behind `end` (SLACK in memory-map.ts); those bytes never matter.
 
 export const TAB: i32 = 0x09;
 export const LF: i32 = 0x0a;
@@ -24,11 +24,11 @@ export const BACKSLASH: i32 = 0x5c;
 export const CLOSE_BRACKET: i32 = 0x5d;
 export const DEL: i32 = 0x7f;
 
-/** What `decimal` gives for a number above 2^32 - 1, however long. */
+/** Result of `decimal` for a number above 2^32 - 1, of any length. */
 export const TOO_LARGE: i64 = 4_294_967_296;
 
-// Vectors that are compared with lie in memory: V8 builds a constant of 128 bits from three or four instructions wherever it is
-// used, and loads one in one.
+// Vectors for comparisons are in memory: V8 builds a constant of 128 bits from three or four instructions at each use, and loads one
+// with one.
 export const ONES: usize = memory.data<u8>([0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01], 16);
 const NINES: usize = memory.data<u8>([0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09], 16);
 export const TABS: usize = memory.data<u8>([0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09], 16);
@@ -36,7 +36,7 @@ export const RETURNS: usize = memory.data<u8>([0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0
 const FIFTEENS: usize = memory.data<u8>([0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f], 16);
 const CONTROLS: usize = memory.data<u8>([0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f], 16);
 export const SPACES: usize = memory.data<u8>([0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20], 16);
-/** One above the space: the first byte that is not taken for a control character when one is added to all. */
+/** One above the space: the first byte that does not count as a control character when one is added to all. */
 export const BEHIND_SPACE: usize = memory.data<u8>([0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21], 16);
 const QUOTES: usize = memory.data<u8>([0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22], 16);
 export const PERCENTS: usize = memory.data<u8>([0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25], 16);
@@ -49,16 +49,16 @@ export const AT_SIGNS: usize = memory.data<u8>([0x40, 0x40, 0x40, 0x40, 0x40, 0x
 const BACKSLASHES: usize = memory.data<u8>([0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c], 16);
 const DELETES: usize = memory.data<u8>([0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f], 16);
 
-// A class is a table by low half byte whose bit h says whether the byte with the high half h belongs to it (ASCII only);
+// A class is a table by low half byte whose bit h tells whether the byte with the high half h belongs to it (ASCII only);
 // HIGH turns a high half into its bit, and into none for bytes from 0x80 on.
 const HIGH: usize = memory.data<u8>([0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00], 16);
 /** RFC 3261 §25.1 token. */
 const TOKEN: usize = memory.data<u8>([0xe8, 0xfc, 0xf8, 0xf8, 0xf8, 0xfc, 0xf8, 0xfc, 0xf8, 0xf8, 0xf4, 0x54, 0x50, 0x54, 0xd4, 0x70], 16);
 /** Host name characters, "_" included. */
 const HOST: usize = memory.data<u8>([0xa8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf0, 0x50, 0x50, 0x54, 0x54, 0x70], 16);
-/** Where an unquoted parameter value ends: space, controls, `"`, ",", ";", "<", ">". */
+/** Ends of an unquoted parameter value: space, controls, `"`, ",", ";", "<", ">". */
 const NOT_VALUE: usize = memory.data<u8>([0x07, 0x03, 0x07, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x0b, 0x0f, 0x03, 0x0b, 0x83], 16);
-/** What never stands unescaped in a URI: space, controls, "<", ">", `"`. */
+/** Characters that are never unescaped in a URI: space, controls, "<", ">", `"`. */
 const NOT_URI: usize = memory.data<u8>([0x07, 0x03, 0x07, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x0b, 0x03, 0x0b, 0x83], 16);
 
 // @ts-ignore: decorator
@@ -129,7 +129,7 @@ export function isLws(byte: i32): bool {
   return byte == SP || byte == TAB;
 }
 
-/** A control character but HTAB. */
+/** A control character except HTAB. */
 // @ts-ignore: decorator
 @inline
 export function isControl(byte: i32): bool {
@@ -143,11 +143,11 @@ export function lower(byte: i32): i32 {
   return byte | (<i32>(<u32>(byte - 0x41) < 26) << 5);
 }
 
-// What is read from values needs no bound: a header row's value ends before a line end or LWS, a URI before one of these,
-// ">", ";", "," or a NUL, and all of them end tokens, hosts, numbers and parameter values. Only LWS has to be kept from going
-// further, and what is looked for in lines that may have no end.
+// Reads from values need no bound: a header row's value ends before a line end or LWS, a URI before one of these,
+// ">", ";", "," or a NUL. All of these bytes end tokens, hosts, numbers and parameter values. Only LWS must be bounded,
+// and searches in lines that may have no end.
 
-/** Behind the token that starts at `at` in a value. */
+/** Position behind the token that starts at `at` in a value. */
 // @ts-ignore: decorator
 @inline
 export function tokenEnd(at: i32): i32 {
@@ -160,7 +160,7 @@ export function tokenEnd(at: i32): i32 {
   return p + ctz(stops);
 }
 
-/** Behind the token that starts at `at`, or `end`, where anything may stand. */
+/** Position behind the token that starts at `at`, or `end`; any byte may follow. */
 export function tokenEndWithin(at: i32, end: i32): i32 {
   for (let p = at; p < end; p += 16) {
     const stops = tokenStops(v128.load(p));
@@ -169,7 +169,7 @@ export function tokenEndWithin(at: i32, end: i32): i32 {
   return end;
 }
 
-/** Behind the host name characters that start at `at` in a value. */
+/** Position behind the host name characters that start at `at` in a value. */
 // @ts-ignore: decorator
 @inline
 function hostNameEnd(at: i32): i32 {
@@ -182,7 +182,7 @@ function hostNameEnd(at: i32): i32 {
   return p + ctz(stops);
 }
 
-/** Behind the unquoted parameter value that starts at `at` in a value. */
+/** Position behind the unquoted parameter value that starts at `at` in a value. */
 // @ts-ignore: decorator
 @inline
 export function plainValueEnd(at: i32): i32 {
@@ -208,7 +208,7 @@ export function visibleEnd(at: i32, end: i32): i32 {
   return end;
 }
 
-/** Behind the spaces and tabs that start at `at`. */
+/** Position behind the spaces and tabs that start at `at`. */
 // @ts-ignore: decorator
 @inline
 export function skipLws(at: i32, end: i32): i32 {
@@ -217,14 +217,14 @@ export function skipLws(at: i32, end: i32): i32 {
   return p;
 }
 
-/** Behind the LWS that starts at `at`, of which there rarely is any. */
+/** Position behind the LWS that starts at `at`; there rarely is any. */
 // @ts-ignore: decorator
 @inline
 export function behindLws(at: i32, end: i32): i32 {
   return byteAt(at) > SP ? at : skipLws(at, end);
 }
 
-/** Bits of the bytes that are no digits. */
+/** Bits of the bytes that are not digits. */
 // @ts-ignore: decorator
 @inline
 function digitStops(bytes: v128): i32 {
@@ -232,7 +232,7 @@ function digitStops(bytes: v128): i32 {
   return i8x16.bitmask(i8x16.eq(i8x16.min_u(digits, v128.load(NINES)), digits)) ^ 0xffff;
 }
 
-/** Behind the digits that start at `at` in a value. */
+/** Position behind the digits that start at `at` in a value. */
 // @ts-ignore: decorator
 @inline
 export function digitsEnd(at: i32): i32 {
@@ -245,14 +245,14 @@ export function digitsEnd(at: i32): i32 {
   return p + ctz(stops);
 }
 
-/** Behind the digits that start at `at`, or `end`, where anything may stand. */
+/** Position behind the digits that start at `at`, or `end`; any byte may follow. */
 export function digitsEndWithin(at: i32, end: i32): i32 {
   let p = at;
   while (p < end && <u32>(byteAt(p) - ZERO) <= 9) p++;
   return min(p, end);
 }
 
-/** The end of [at, end) without the spaces and tabs at its end. */
+/** The end of [at, end) without trailing spaces and tabs. */
 // @ts-ignore: decorator
 @inline
 export function trimEnd(at: i32, end: i32): i32 {
@@ -270,30 +270,30 @@ function eightDigits(digits: u64): u64 {
   return (fours * 10000 + (fours >> 32)) & 0xffffffff;
 }
 
-/** Per byte of eight: whether it is none of the digits 0 to 9, without their 0x30; right up to the first that is none. */
+/** Per byte of eight: whether it is not a digit 0 to 9 without its 0x30; right up to the first such byte. */
 // @ts-ignore: decorator
 @inline
 function notDigits(digits: u64): u64 {
   return (digits | (digits + 0x7676767676767676)) & 0x8080808080808080;
 }
 
-/** Eight bytes, of which the digits become 0 to 9. */
+/** Eight bytes, with digits turned into 0 to 9. */
 // @ts-ignore: decorator
 @inline
 function digitsAt(at: i32): u64 {
   return load<u64>(at) ^ 0x3030303030303030;
 }
 
-/** 1*DIGIT from `at` to `end` exactly, at most TOO_LARGE; -1 where it is anything else. Leading zeros are fine. */
+/** 1*DIGIT from `at` to `end` exactly, at most TOO_LARGE; -1 for any other text. Leading zeros are accepted. */
 export function decimal(at: i32, end: i32): i64 {
   const length = end - at;
   if (<u32>(length - 1) > 7) return length > 8 ? longDecimal(at, end) : -1;
-  // What lies behind the number is shifted out; the zeros that come in stand before it.
+  // The bytes behind the number are shifted out; zeros come in before it.
   const digits = digitsAt(at) << (<u64>(8 - length) << 3);
   return notDigits(digits) ? -1 : <i64>eightDigits(digits);
 }
 
-/** `decimal`, perhaps in quotes. */
+/** `decimal`, with or without quotes. */
 // @ts-ignore: decorator
 @inline
 export function quotedDecimal(at: i32, end: i32): i64 {
@@ -322,14 +322,14 @@ function endlessDecimal(at: i32, end: i32): i64 {
   return value < TOO_LARGE ? value : TOO_LARGE;
 }
 
-/** Length of the byte string, in lower case letters, "-" and digits, that the tokens of up to eight bytes are compared to. */
+/** A byte string of up to eight lower-case letters, "-" and digits, as one word: the form of the constants it is compared with. */
 // @ts-ignore: decorator
 @inline
 export function foldedWord(at: i32, length: i32): u64 {
   return (load<u64>(at) | 0x2020202020202020) << ((8 - length) << 3);
 }
 
-/** Whether two tokens of one length are the same without regard to case: 0x20 folds letters, and of tokens nothing else. */
+/** Whether two tokens of one length are the same without regard to case: of token characters, 0x20 folds only letters. */
 export function sameToken(a: i32, b: i32, length: i32): bool {
   const fold = v128.load(SPACES);
   let i = 0;
@@ -349,8 +349,8 @@ export function sameText(a: i32, b: i32, length: i32): bool {
 }
 
 /**
- * The offset behind the closing quote of the quoted string that opens at `at`, or -1 (RFC 3261 §25.1). A backslash stands
- * for any octet 0-127 but CR and LF; raw control characters are not part of a quoted string.
+ * The offset behind the closing quote of the quoted string that opens at `at`, or -1 (RFC 3261 §25.1). A backslash escapes
+ * any octet 0-127 except CR and LF; raw control characters are not part of a quoted string.
  */
 export function quotedEnd(at: i32, end: i32): i32 {
   let p = at + 1;
@@ -376,7 +376,7 @@ export function quotedEnd(at: i32, end: i32): i32 {
   return -1;
 }
 
-/** The offset behind the "]" of the IPv6 reference that opens at `at`, or -1. Three colons pass (RFC 5118 §4.10). */
+/** The offset behind the "]" of the IPv6 reference that opens at `at`, or -1. Three colons are accepted (RFC 5118 §4.10). */
 function ipv6End(at: i32, end: i32): i32 {
   let p = at + 1;
   while (p < end) {

@@ -1,5 +1,5 @@
-// AssemblyScript. SipHash with 128 bits of output (Aumasson, Bernstein) over bytes of the memory; src/sip/siphash.ts is how
-// it is used. One hash at a time.
+// AssemblyScript. SipHash with 128 bits of output (Aumasson, Bernstein) over bytes of the memory; src/sip/siphash.ts
+// uses it. One hash at a time.
 
 import { HASH_OUT } from '../parser/memory-map.ts';
 
@@ -14,7 +14,7 @@ function half(low: i32, high: i32): u64 {
   return <u64><u32>low | (<u64><u32>high << 32);
 }
 
-/** Begins one, with a key of four words. */
+/** Begins a hash, with a key of four words. */
 export function hashStart(k0: i32, k1: i32, k2: i32, k3: i32): void {
   const low = half(k0, k1);
   const high = half(k2, k3);
@@ -24,17 +24,17 @@ export function hashStart(k0: i32, k1: i32, k2: i32, k3: i32): void {
   v3 = high ^ 0x7465646279746573;
 }
 
-/** Takes in [at, end), a multiple of eight bytes. */
+/** Hashes [at, end), a multiple of eight bytes. */
 export function hashWords(at: i32, end: i32, rounds: i32): void {
   run(at, end, 0, rounds, 0);
 }
 
-/** Takes in [at, end), the rest of `length` bytes in all, and leaves the hash at HASH_OUT. */
+/** Hashes [at, end), the rest of `length` bytes in all, and leaves the hash at HASH_OUT. */
 export function hashFinish(at: i32, end: i32, length: i32, rounds: i32, lastRounds: i32): void {
   run(at, end, length, rounds, lastRounds);
 }
 
-/** What the next rounds are of: a word, the last word, the first half of the hash, the second. */
+/** Input of the next rounds: a word, the last word; or the finalization of the first half of the hash, of the second. */
 const WORD: i32 = 0;
 const LAST: i32 = 1;
 const LOW_HALF: i32 = 2;

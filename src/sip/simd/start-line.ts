@@ -57,7 +57,7 @@ import { parseScanned, parseUri, scanUri } from './uri.ts';
 const CRLF: u32 = 0x0a0d;
 const SIP_SLASH: u32 = 0x2f706973;
 const SIP_2_0: u64 = 0x302e322f706973;
-/** " SIP/2.0" as it is sent. */
+/** " SIP/2.0" in the usual case. */
 const SP_SIP_2_0: u64 = 0x302e322f50495320;
 const SIP_2_0_LENGTH: i32 = 7;
 const SIP_SLASH_LENGTH: i32 = 4;
@@ -101,7 +101,7 @@ export function methodId(at: i32, end: i32): i32 {
   return name == PUBLISH ? METHOD_PUBLISH : METHOD_UNKNOWN;
 }
 
-/** The first control character but HTAB at or behind `at`, or `end`. */
+/** The first control character except HTAB at or behind `at`, or `end`. */
 function lineEnd(at: i32, end: i32): i32 {
   let p = at;
   while (p < end) {
@@ -117,7 +117,7 @@ function lineEnd(at: i32, end: i32): i32 {
   return min(p, end);
 }
 
-/** Returns where the headers start, or -1 where there is no request or status line (E_NOT_SIP). */
+/** Returns the start of the headers, or -1 without a request or status line (E_NOT_SIP). */
 export function parseStartLine(at: i32, end: i32): i32 {
   let p = at;
   while (p + 1 < end && <u32>load<u16>(p) == CRLF) p += 2; // §7.5
@@ -130,7 +130,7 @@ export function parseStartLine(at: i32, end: i32): i32 {
   return behindLine(stop, end);
 }
 
-/** Behind the CRLF at `at`; anything else there is an error, and the next line is looked for. */
+/** Position behind the CRLF at `at`; any other text there is an error, and the next line is searched. */
 function behindLine(at: i32, end: i32): i32 {
   let stop = at;
   if (stop + 1 < end && <u32>load<u16>(stop) == CRLF) return stop + 2;
@@ -149,7 +149,7 @@ function startsWithSip(at: i32, end: i32): bool {
   return end - at > SIP_SLASH_LENGTH && (load<u32>(at) | 0x20202020) == SIP_SLASH;
 }
 
-/** Whether [at, end), which holds no control characters, is "SIP/2.0" in any case. */
+/** Whether [at, end), which has no control characters, is "SIP/2.0" in any case. */
 // @ts-ignore: decorator
 @inline
 function isSip2(at: i32, end: i32): bool {
@@ -168,14 +168,14 @@ function statusLine(at: i32, end: i32): void {
   else setEntry(T_STATUS, <i32>status);
 }
 
-/** `METHOD SP Request-URI SP SIP/2.0`. False where the last word is no version, so that nobody meant a request. */
+/** `METHOD SP Request-URI SP SIP/2.0`. False where the last word is no version: then the line is not meant as a request. */
 function requestLine(at: i32, end: i32): bool {
   const usual = end - at > 8 && load<u64>(end - 8) == SP_SIP_2_0;
   const versionEnd = usual ? end : trimEnd(at, end);
   let version = usual ? end - SIP_2_0_LENGTH : versionEnd;
   while (!usual && version > at && !isLws(byteAt(version - 1))) version--;
   if (version == at || !startsWithSip(version, versionEnd)) return false;
-  const methodEnd = tokenEnd(at); // the version stands behind a space
+  const methodEnd = tokenEnd(at); // the version is behind a space
   if (methodEnd > at) {
     setEntry(T_METHOD, methodId(at, methodEnd));
     setSpan(addressOf(T_METHOD_AT), 0, at, methodEnd);
@@ -197,7 +197,7 @@ function checkVersion(at: i32, end: i32): void {
   fail(other ? E_VERSION : E_START_LINE, at, H_OTHER);
 }
 
-/** Headers in it are malformed here (§19.1.1, Table 1). */
+/** Headers in a Request-URI are malformed (§19.1.1, Table 1). */
 function requestUri(at: i32, end: i32): void {
   const stop = scanUri(at);
   let p = stop;

@@ -1,5 +1,5 @@
-// AssemblyScript. One URI into a URI record (RFC 3261 §19.1.1, §25.1). Angle brackets, lists and header parameters live in
-// address.ts.
+// AssemblyScript. One URI into a URI record (RFC 3261 §19.1.1, §25.1). address.ts reads angle brackets, lists and header
+// parameters.
 
 import { PARAMS_PER_VALUE_MAX } from '../parser/limits.ts';
 import { URI_NAMES } from '../parser/memory-map.ts';
@@ -52,11 +52,11 @@ const SIP_COLON: u32 = 0x3a706973;
 const SIPS: u32 = 0x73706973;
 const LOWER4: u32 = 0x20202020;
 
-/** What `scanUri` found on its way: the first "@" or -1, and whether there is a "%". */
+/** Findings of `scanUri`: the first "@" or -1, and bits of "%". */
 let atSign: i32 = -1;
 let percents: u32 = 0;
 
-/** The first byte at or behind `at` that may not stand in a URI: at the end of a row's value at the latest. */
+/** The first byte at or behind `at` that cannot be in a URI: at the end of a row's value at the latest. */
 export function scanUri(at: i32): i32 {
   let p = at;
   let found = -1;
@@ -92,9 +92,9 @@ function clear(record: i32, at: i32, end: i32): void {
 }
 
 /**
- * Parses the URI [at, end) into the record; one of the bytes that end URIs must stand at `end`. Returns E_OK; E_REQUEST_URI for a malformed one, E_TOO_MANY_PARAMS,
- * E_REPEATED_PARAM. Of a scheme that is not sip or sips only "scheme:rest" is looked at. After an error the record holds
- * no more than the whole span.
+ * Parses the URI [at, end) into the record; a byte that ends URIs must be at `end`. Returns E_OK; E_REQUEST_URI for a malformed
+ * one, E_TOO_MANY_PARAMS, E_REPEATED_PARAM. For schemes other than sip and sips only "scheme:rest" is checked. After an error the
+ * record has only the whole span.
  */
 export function parseUri(at: i32, end: i32, record: i32): i32 {
   if (scanUri(at) < end) {
@@ -105,7 +105,7 @@ export function parseUri(at: i32, end: i32, record: i32): i32 {
   return parseScanned(at, end, record);
 }
 
-/** `parseUri` for a span that `scanUri` has just passed. */
+/** `parseUri` for a span that `scanUri` has just read. */
 export function parseScanned(at: i32, end: i32, record: i32): i32 {
   clear(record, at, end);
   const userEnd = atSign < 0 ? end : atSign;
@@ -145,7 +145,7 @@ function escapesHold(at: i32, end: i32): bool {
   return true;
 }
 
-/** Everything behind "sip:"; `userEnd` is the offset of the "@" or `end`. */
+/** Parses all behind "sip:"; `userEnd` is the offset of the "@" or `end`. */
 function parseSip(at: i32, userEnd: i32, end: i32, record: i32): i32 {
   let host = at;
   if (userEnd < end) {
@@ -154,7 +154,7 @@ function parseSip(at: i32, userEnd: i32, end: i32, record: i32): i32 {
   }
   let p = hostEnd(host, end);
   if (p < 0) return E_REQUEST_URI;
-  // The dot of the root names nothing (RFC 1034 §3.1).
+  // The final dot, of the root, is no part of a name (RFC 1034 §3.1).
   setSpan(record, URI_HOST_AT, host, p - <i32>(byteAt(p - 1) == DOT && p - 1 > host));
   if (p == end) return E_OK;
   if (byteAt(p) == COLON) {
@@ -229,7 +229,7 @@ function parseParams(at: i32, end: i32, record: i32): i32 {
   return p < end ? parseHeaders(p, end, record) : E_OK;
 }
 
-/** From the "?" on: `name "=" value *( "&" name "=" value )`; the value may be empty, the name not. */
+/** From the "?" on: `name "=" value *( "&" name "=" value )`; the value may be empty, the name may not. */
 function parseHeaders(at: i32, end: i32, record: i32): i32 {
   let count = 0;
   let p = at;

@@ -1,4 +1,4 @@
-// AssemblyScript. The Via list (RFC 3261 §20.42; RFC 3581; RFC 5118 §4.5; RFC 6223): values in any number of rows and
+// AssemblyScript. The Via list (RFC 3261 §20.42; RFC 3581; RFC 5118 §4.5; RFC 6223): values over any rows and
 // commas, in order.
 
 import { VIAS_MAX } from '../parser/limits.ts';
@@ -58,8 +58,8 @@ const BRANCH: u64 = 0x68636e617262;
 const RECEIVED: u64 = 0x6465766965636572;
 
 /**
- * Fills the Via records. Only the top value must be well formed: E_VIA otherwise, and T_VIA_COUNT is 0 and the first record absent
- * where not even its sent-by could be read. Malformed lower values are left out.
+ * Fills the Via records. Only the top value must be well formed: else E_VIA, with T_VIA_COUNT 0 and an absent first record
+ * if even its sent-by could not be read. Malformed lower values are left out.
  */
 export function parseVias(): void {
   storeVias();
@@ -96,7 +96,7 @@ function storeVias(): void {
   }
 }
 
-/** Takes one value into the next record; returns the offset of the comma behind it or `end`, BAD to stop. */
+/** Reads one value into the next record; returns the offset of the comma behind it or `end`, BAD to stop. */
 function storeVia(at: i32, end: i32): i32 {
   const count = entry(T_VIA_COUNT);
   if (count == VIAS_MAX) {
@@ -155,7 +155,7 @@ function readSentBy(at: i32, end: i32, record: i32): i32 {
   return portEnd;
 }
 
-/** Where a value that could not be read ends: at the next comma outside quotes. */
+/** End of a value that could not be read: the next comma outside quotes. */
 function valueEnd(at: i32, end: i32): i32 {
   let p = at;
   while (p < end && byteAt(p) != COMMA) {

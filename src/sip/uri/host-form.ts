@@ -1,5 +1,5 @@
-// Whether a host is one by the grammar (RFC 3261 §25.1 `host`, with the addresses of RFC 5954 §4.1). Parsers that are strict drop a
-// message for any other.
+// Whether a host follows the grammar (RFC 3261 §25.1 `host`, with the addresses of RFC 5954 §4.1). Strict parsers drop
+// messages with any other.
 // @hot
 
 import { COLON, DOT, HEX as theHexDigits } from '../scanner.ts';
@@ -13,7 +13,7 @@ const HYPHEN = 0x2d;
 const ZERO = 0x30;
 const GROUPS = 8;
 
-/** A host name without a dot behind it, an IPv4 address or an IPv6 reference. */
+/** A host name without a final dot, an IPv4 address or an IPv6 reference. */
 export function isHost(bytes: Uint8Array, at: number, end: number): boolean {
   if (at < end && bytes[at] === OPEN_BRACKET) return bytes[end - 1] === CLOSE_BRACKET && isIpv6(bytes, at + 1, end - 1);
   if (at < end && isDigit(bytes[at]) && isIpv4(bytes, at, end)) return true; // the usual one

@@ -1,4 +1,4 @@
-// Comma lists and header parameters as text (RFC 3261 §7.3.1), quoted strings respected: for what is read off the hot path.
+// Comma lists and header parameters as text (RFC 3261 §7.3.1), quoted strings respected: for reads off the hot path.
 
 /** Elements of a comma list, trimmed; empty ones left out. */
 export function splitList(text: string): string[] {

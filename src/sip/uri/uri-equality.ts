@@ -1,6 +1,6 @@
-// Whether two parsed URIs are one contact: RFC 3261 §19.1.4 to the letter, IPv6 addresses as RFC 5954 §4.2 has them. Not
+// Whether two parsed URIs are one contact: RFC 3261 §19.1.4 to the letter, with IPv6 addresses by RFC 5954 §4.2. Not
 // transitive, by the RFC's own rules.
-// Parsing lives in uri.ts; AORs are compared by their canonical form, not by this.
+// uri.ts parses; AORs are compared by their canonical form, not by this.
 // @hot
 
 import { OPENING_BRACKET, readIpHost } from '../ip.ts';
@@ -68,7 +68,7 @@ const aIp = new Uint8Array(16);
 const bIp = new Uint8Array(16);
 
 /**
- * Compares the URI record aTable[aBase …] over `a` with bTable[bBase …] over `b`; both parsed with E_OK. Schemes other than
+ * Compares the URI record aTable[aBase …] over `a` with bTable[bBase …] over `b`; both parsed with E_OK. For schemes other than
  * sip and sips: the scheme without regard to case, the rest byte by byte.
  */
 export function uriEquals(
@@ -106,7 +106,7 @@ function behindColon(bytes: Uint8Array, at: number, end: number): number {
   return at;
 }
 
-/** Whether the hosts of two URI records are one, as uriEquals has it. */
+/** Whether the hosts of two URI records are equal, by the rules of uriEquals. */
 export function sameHost(
   a: Uint8Array,
   aTable: Int32Array,
@@ -127,7 +127,7 @@ export function sameHost(
   return sameBytes(aIp, 0, length, bIp, 0, length);
 }
 
-/** The user or the password: absent in both, or present in both and equal, case and all. */
+/** The user or the password: absent in both, or present in both and equal with regard to case. */
 function sameUserinfo(
   a: Uint8Array,
   aTable: Int32Array,
@@ -166,14 +166,14 @@ function sameUnescaped(
   return aAt === aEnd && bAt === bEnd;
 }
 
-/** The character of the escape at `at`, ESCAPED added to a reserved one. parseUri has seen to its two digits. */
+/** The character of the escape at `at`, ESCAPED added to a reserved one. parseUri has checked its two digits. */
 function unescaped(bytes: Uint8Array, at: number, end: number): number {
   if (at + 2 >= end) return PERCENT;
   const byte = (HEX[bytes[at + 1]] << 4) | HEX[bytes[at + 2]];
   return RESERVED[byte] === 1 ? byte + ESCAPED : byte;
 }
 
-/** Fills `parts` from a list whose elements are each led by one separator byte; their count, or -1 for too many. */
+/** Fills `parts` from a list whose elements each begin with one separator byte; returns their count, or -1 for too many. */
 function split(bytes: Uint8Array, at: number, end: number, separator: number, parts: Int32Array): number {
   let count = 0;
   for (let p = at; at >= 0 && p < end; ) {
@@ -203,12 +203,12 @@ function sameValues(a: Uint8Array, aPart: number, b: Uint8Array, bPart: number):
   return sameUnescaped(a, aParts[i], aParts[i + 1], b, bParts[j], bParts[j + 1], true);
 }
 
-/** Whether a parameter that only one URI has makes them differ. */
+/** Whether a parameter in only one URI makes the URIs differ. */
 function countsAlone(bytes: Uint8Array, parts: Int32Array, part: number): boolean {
   return isComparedAlone(bytes, parts[part * PART_INTS], parts[part * PART_INTS + 1]);
 }
 
-/** Whether a parameter of the name bytes[at, end) counts in a comparison where only one URI has it (§19.1.4). */
+/** Whether a parameter of the name bytes[at, end) counts in a comparison if only one URI has it (§19.1.4). */
 export function isComparedAlone(bytes: Uint8Array, at: number, end: number): boolean {
   return (
     isName(bytes, at, end, TRANSPORT) ||
@@ -223,7 +223,7 @@ function isName(bytes: Uint8Array, at: number, end: number, name: Uint8Array): b
   return sameUnescaped(bytes, at, end, name, 0, name.length, true);
 }
 
-/** Parameters in both must match; one that is in one only is ignored, but for the five of `countsAlone`. */
+/** Parameters in both must match; one that is in one only is ignored, except the five of `countsAlone`. */
 function sameParams(
   a: Uint8Array,
   aTable: Int32Array,
@@ -259,7 +259,7 @@ function hasName(a: Uint8Array, aCount: number, b: Uint8Array, bPart: number): b
   return false;
 }
 
-/** Every header of the one has its own equal in the other, in any order. */
+/** Whether every header of one URI has its own equal in the other, in any order. */
 function sameHeaders(
   a: Uint8Array,
   aTable: Int32Array,

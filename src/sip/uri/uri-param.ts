@@ -1,4 +1,4 @@
-// One parameter of a URI, found by its name (RFC 3261 §19.1.1). Comparing whole lists is uri-equality.ts's.
+// One parameter of a URI, found by its name (RFC 3261 §19.1.1). uri-equality.ts compares whole lists.
 // @hot
 
 import { URI_PARAMS_AT, URI_PARAMS_END } from '../parser/span-table.ts';
@@ -8,7 +8,7 @@ import { EQUALS, isText, SEMICOLON } from '../scanner.ts';
 let valueAt = -1;
 let valueEnd = -1;
 
-/** Whether the URI of a record over `bytes` has a parameter of this name (in lower case); then its value can be asked for. */
+/** Whether the URI of a record over `bytes` has a parameter of this name (in lower case); then uriParamAt and uriParamEnd have its value. */
 export function hasUriParam(bytes: Uint8Array, uri: Int32Array, base: number, name: Uint8Array): boolean {
   const end = uri[base + URI_PARAMS_END];
   let p = uri[base + URI_PARAMS_AT];
@@ -25,7 +25,7 @@ export function hasUriParam(bytes: Uint8Array, uri: Int32Array, base: number, na
   return false;
 }
 
-/** Span of the value `hasUriParam` has found; -1 where the parameter stands without "=". */
+/** Span of the value found by `hasUriParam`; -1 for a parameter without "=". */
 export function uriParamAt(): number {
   return valueAt;
 }

@@ -1,6 +1,6 @@
-// How a URI that was taken leniently is written for others: by the grammar (RFC 3261 §25.1), and so that it equals what was sent
-// (§19.1.4). A character may be escaped where an escape equals it; a parameter that comparison ignores may be left out; anything
-// else that the grammar does not know has no such spelling.
+// The spelling of a leniently parsed URI for other readers: by the grammar (RFC 3261 §25.1), and equal to the URI as sent
+// (§19.1.4). A character may be escaped if its escape equals it; a parameter that comparison ignores may be left out; with any
+// other deviation from the grammar the URI has no such spelling.
 // @hot
 
 import {
@@ -40,13 +40,13 @@ import { isComparedAlone } from './uri-equality.ts';
 // A constant of this module: V8 compiles its address in, while it loads an import each time it is used.
 const HEX = theHexDigits;
 
-/** It is well formed. */
+/** The URI is well formed. */
 export const AS_SENT = 0;
-/** It can be written well formed so that it still equals what was sent. */
+/** The URI has a well-formed spelling that equals it. */
 export const REWRITTEN = 1;
-/** It cannot. */
+/** The URI has none. */
 export const UNWRITABLE = 2;
-/** Of a parameter: it can be written only by not writing it. */
+/** Of a parameter: it has none, and can be left out. */
 const LEFT_OUT = 3;
 
 const USER = 1;
@@ -54,24 +54,24 @@ const PASSWORD = 2;
 const PARAM = 4;
 const HEADER = 8;
 const URIC = 16;
-/** RFC 2396 §2.2: an escape does not equal it. */
+/** RFC 2396 §2.2: not equal to its escape. */
 const RESERVED = 32;
-/** What may stand between "?" and the end: names and values of headers, and what divides them. */
+/** Characters between "?" and the end: names and values of headers, and their separators. */
 const HEADERS = 64;
-/** What divides a parameter's name from its value. */
+/** Separator of a parameter's name and value. */
 const PARAM_EQUALS = 128;
 const ALPHANUMERIC = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 const KIND: Uint8Array = kinds();
 const AMPERSAND = 0x26;
 const unescaped = new Uint8Array(4096);
 const HEX_DIGITS = ascii('0123456789ABCDEF');
-/** RFC 8599: the push service needs them as they are. */
+/** RFC 8599: the push service needs these parameters unchanged. */
 const PUSH = ascii('pn-');
 
 /** @cold */
 function kinds(): Uint8Array {
   const table = new Uint8Array(256);
-  // An escape belongs to all of them; the parser has seen to its digits.
+  // An escape belongs to all of them; the parser has checked its digits.
   const unreserved = `${ALPHANUMERIC}-_.!~*'()%`;
   const mark = (characters: string, bit: number) => {
     for (let i = 0; i < characters.length; i++) table[characters.charCodeAt(i)] |= bit;
@@ -87,7 +87,7 @@ function kinds(): Uint8Array {
   return table;
 }
 
-/** Of the URI record uri[base …] over `bytes`, parsed with E_OK: AS_SENT, REWRITTEN or UNWRITABLE. */
+/** Spelling of the URI record uri[base …] over `bytes`, parsed with E_OK: AS_SENT, REWRITTEN or UNWRITABLE. */
 export function uriSpelling(bytes: Uint8Array, uri: Int32Array, base: number): number {
   const scheme = uri[base + URI_SCHEME];
   if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS)
@@ -101,13 +101,13 @@ export function uriSpelling(bytes: Uint8Array, uri: Int32Array, base: number): n
   return Math.max(host, user, password, params, headers);
 }
 
-/** The dot that may close a host name: 0 or 1. Some parsers know of none. */
+/** Number of final dots of a host name, 0 or 1. Some parsers do not accept one. */
 function dotsBehind(bytes: Uint8Array, uri: Int32Array, base: number): number {
   const end = uri[base + URI_HOST_END];
   return end < uri[base + URI_END] && bytes[end] === DOT ? 1 : 0;
 }
 
-/** Escapes that are no UTF-8 are well formed; browsers' parsers end with an error all the same. */
+/** Escapes that are not UTF-8 are well formed, but make browsers' parsers fail. */
 function userSpelling(bytes: Uint8Array, at: number, end: number, kind: number): number {
   const spelling = partSpelling(bytes, at, end, kind);
   let plain = spelling === AS_SENT;
@@ -126,7 +126,7 @@ function isEscapedUtf8(bytes: Uint8Array, at: number, end: number): boolean {
   return isUtf8(unescaped, 0, length);
 }
 
-/** Compared byte by byte, so that nothing of it can be changed. */
+/** Compared byte by byte, so that no character can be changed. */
 function isAbsoluteUri(bytes: Uint8Array, at: number, end: number): boolean {
   let p = at;
   for (; bytes[p] !== COLON; p++) {
@@ -146,7 +146,7 @@ function isSchemeSign(byte: number): boolean {
   return (byte >= 0x30 && byte <= 0x39) || byte === 0x2b || byte === 0x2d || byte === DOT;
 }
 
-/** Of a part that is absent or made of characters of a kind: other characters are escaped, unless that would make it another. */
+/** Spelling of a part, absent or of characters of a kind: other characters are escaped, unless the escape does not equal them. */
 function partSpelling(bytes: Uint8Array, at: number, end: number, kind: number): number {
   let spelling = AS_SENT;
   for (let p = at; p < end; p++) {
@@ -176,7 +176,7 @@ function paramEnd(bytes: Uint8Array, at: number, end: number): number {
   return p;
 }
 
-/** Of `name [ "=" value ]`. */
+/** Spelling of `name [ "=" value ]`. */
 function paramSpelling(bytes: Uint8Array, at: number, end: number): number {
   let nameEnd = at;
   while (nameEnd < end && bytes[nameEnd] !== EQUALS) nameEnd++;
@@ -189,7 +189,7 @@ function paramSpelling(bytes: Uint8Array, at: number, end: number): number {
   return isPush || isNamed ? UNWRITABLE : LEFT_OUT;
 }
 
-/** transport, user and method are a token, ttl is a number and maddr a host: all of them one or the other. */
+/** transport, user and method are a token, ttl is a number and maddr a host: each value must be a token or a host. */
 function hasOwnForm(bytes: Uint8Array, at: number, end: number): boolean {
   return at > end || skip(bytes, at, end, TOKEN) === end || isHost(bytes, at, end);
 }
@@ -205,7 +205,7 @@ function headersSpelling(bytes: Uint8Array, at: number, end: number): number {
   return spelling;
 }
 
-/** Writes a sip or sips URI that is REWRITTEN. */
+/** Writes a REWRITTEN sip or sips URI. */
 export function writeUri(w: Writer, bytes: Uint8Array, uri: Int32Array, base: number): void {
   const user = uri[base + URI_USER_AT];
   const host = uri[base + URI_HOST_AT];

@@ -1,5 +1,5 @@
 // One URI: parsed into a URI record (RFC 3261 §19.1.1, §25.1), and its canonical address-of-record (§10.3 step 5).
-// Comparison lives in uri-equality.ts. The parser of messages reads its URIs itself.
+// uri-equality.ts compares URIs. The parser of messages reads its URIs itself.
 // @hot
 
 import { IPV6_HOST_BYTES, writeIpv6Host } from '../ip.ts';
@@ -28,15 +28,15 @@ const scratch = new Uint8Array(memory.buffer, SCRATCH, SCRATCH_BYTES);
 const ipv6Host = new Uint8Array(IPV6_HOST_BYTES);
 const record = new Int32Array(memory.buffer, URI_RECORD, URI_INTS);
 
-/** Places of a URI record that hold offsets, which are to be moved. */
+/** Fields of a URI record that hold offsets, which must be moved. */
 const isOffset = new Uint8Array(URI_INTS).fill(1);
 isOffset[URI_SCHEME] = 0;
 isOffset[URI_PORT] = 0;
 
 /**
- * Parses the URI bytes[at, end), wherever they lie, into out[base, base + URI_INTS). Returns E_OK; E_REQUEST_URI for a
- * malformed one or one beyond 64 KB, E_TOO_MANY_PARAMS, E_REPEATED_PARAM. Of a scheme that is not sip or sips only
- * "scheme:rest" is looked at. After an error the record holds no more than the whole span.
+ * Parses the URI bytes[at, end), in any memory, into out[base, base + URI_INTS). Returns E_OK; E_REQUEST_URI for a
+ * malformed one or one beyond 64 KB, E_TOO_MANY_PARAMS, E_REPEATED_PARAM. For schemes other than sip and sips only
+ * "scheme:rest" is checked. After an error the record has only the whole span.
  */
 export function parseUri(bytes: Uint8Array, at: number, end: number, out: Int32Array, base: number): number {
   const length = end - at;
@@ -53,9 +53,9 @@ export function parseUri(bytes: Uint8Array, at: number, end: number, out: Int32A
 
 /**
  * Writes the address-of-record of a sip or sips URI as "user@host": the user part with every escape undone once, the host
- * in lower case, an IPv6 address as RFC 5952 has it; no scheme (RFC 5630 §5.2: sip and sips are one AOR), password, port or parameters (§10.3 step 5).
- * The last "@" divides: the host has none. Returns the length; -1 without a user part, for another scheme, or where it does
- * not fit.
+ * in lower case, an IPv6 address in the form of RFC 5952; no scheme (RFC 5630 §5.2: sip and sips are one AOR), password, port or
+ * parameters (§10.3 step 5). The last "@" divides: the host has none. Returns the length; -1 without a user part, for another
+ * scheme, or where it does not fit.
  */
 export function canonicalAor(bytes: Uint8Array, uri: Int32Array, base: number, into: Uint8Array): number {
   const scheme = uri[base + URI_SCHEME];

@@ -1,4 +1,4 @@
-// The helper thread that writes the checkpoints of all shards, one after the other. When and how is checkpointer's.
+// The helper thread that writes the checkpoints of all shards in turn. checkpointer.ts decides when and how.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
@@ -6,16 +6,16 @@ import { Checkpointer, type CheckpointReport, type CheckpointSource, surrounding
 import { type ScrubReport, type ScrubSubject, scrub } from './scrubber.ts';
 
 const LOOK_MS = 250;
-/** Between two readings of the whole log. */
+/** Interval between two scrubs of the whole log. */
 const SCRUB_MS = 86_400_000;
 
-/** To the helper: a shard begins a life with this table, or has ended the one before. */
+/** An order to the helper: a shard begins a life with this table, or (null) its life before has ended. */
 export interface CheckpointOrder {
   readonly shard: number;
   readonly source: CheckpointSource | null;
 }
 
-/** From the helper. */
+/** News from the helper. */
 export interface CheckpointNews {
   readonly shard: number;
   readonly report?: CheckpointReport;
@@ -56,7 +56,7 @@ async function scrubDaily(subject: ScrubSubject, tell: (report: ScrubReport) => 
     try {
       tell(await scrub(subject, (ms) => delay(ms)));
     } catch {
-      // a disk that gives nothing at all is told by those who need it
+      // A disk that fails altogether is reported by the shards that write to it.
     }
   }
 }

@@ -1,4 +1,4 @@
-// When a shard's checkpoint is due, and writing it at a pace that leaves the shard's own commits alone (decisions/0045).
+// When a shard's checkpoint is due, and its writing at a pace that leaves the shard's own commits alone (decisions/0045).
 // Runs in the helper thread; files are location/checkpoint/checkpoint's, copies location/table/table-copier's.
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,31 +13,31 @@ import { SUB_TABLES } from '../../location/table/key-index.ts';
 import { TableCopier } from '../../location/table/table-copier.ts';
 import type { ScrubSubject } from './scrubber.ts';
 
-/** A checkpoint is due when the log has grown by this share of the last one's size, and by at least as much as it is told. */
+/** A checkpoint is due when the log has grown by this share of the last checkpoint, and by at least `grownBytes`. */
 const DUE_SHARE = 0.25;
 /** Bytes per second, at most. */
 const PACE = 200e6;
-/** How long after one that failed. */
+/** Pause after a checkpoint that failed. */
 const RETRY_MS = 30_000;
 
-/** What a shard gives for it when it has opened its store. */
+/** A shard's part in its checkpoints, given when it has opened its store. */
 export interface CheckpointSource {
   readonly directory: string;
   readonly parts: TableParts;
-  /** Of the LogPositions. */
+  /** Memory of the LogPositions. */
   readonly marks: SharedArrayBuffer;
   /** Bytes of the checkpoint that the start read, 0 where there was none. */
   readonly bytes: number;
-  /** Brings TableNews. */
+  /** Port that TableNews arrive at. */
   readonly port: MessagePort;
 }
 
-/** What a checkpointer does beside reading shared memory. */
+/** A checkpointer's surroundings beside shared memory. */
 export interface CheckpointSurroundings {
   readonly place: CheckpointPlace;
-  /** The oldest announcement of the table not taken yet, if there is one; it must not wait. */
+  /** The oldest announcement of the table not taken yet, if there is one; never waits. */
   next(): TableNews | undefined;
-  /** Frames from one address of the log to another are on disk when it returns. Throws the disk's error. */
+  /** Syncs the log's frames from one address to another to disk. Throws the disk's error. */
   syncLog(from: number, to: number): void;
   sleep(ms: number): Promise<void>;
   close(): void;
@@ -48,7 +48,7 @@ export interface CheckpointReport {
   readonly seconds: number;
 }
 
-/** Those of a helper thread. */
+/** Surroundings in a helper thread. */
 export function surroundingsOf({ directory, port }: CheckpointSource): CheckpointSurroundings {
   return {
     place: checkpointFiles(directory),
@@ -68,7 +68,7 @@ export class Checkpointer {
   private notBefore = 0;
   private closed = false;
 
-  /** @param grownBytes that the log grows by at least between two checkpoints */
+  /** @param grownBytes least growth of the log between two checkpoints */
   constructor(
     { parts, marks, bytes }: Pick<CheckpointSource, 'parts' | 'marks' | 'bytes'>,
     grownBytes: number,
@@ -81,19 +81,19 @@ export class Checkpointer {
     this.copier = new TableCopier(parts, () => around.next());
   }
 
-  /** Whether it is time for one. @param now ms of any monotonic clock */
+  /** Whether a checkpoint is due. @param now ms of any monotonic clock */
   isDue(now: number): boolean {
     if (this.closed || now < this.notBefore) return false;
     return this.marks.grown >= Math.max(this.grownBytes, this.bytes * DUE_SHARE);
   }
 
-  /** Writes one. Throws with the reason when it cannot; the next try is due a while later. */
+  /** Writes a checkpoint. Throws the reason when it cannot; the next try is due a while later. */
   async write(): Promise<CheckpointReport> {
     const began = performance.now();
     const { marks, around } = this;
     const before = marks.checkpointed;
-    const end = marks.end(); // first: whatever is copied is at least as new
-    if (before === NO_CHECKPOINT) marks.checkpointed = end.last; // what is needed with it must not be dropped meanwhile
+    const end = marks.end(); // first: every row copied later is at least as new
+    if (before === NO_CHECKPOINT) marks.checkpointed = end.last; // the generations needed with it must not be dropped meanwhile
     let writer: CheckpointWriter | undefined;
     try {
       writer = new CheckpointWriter(around.place);
@@ -112,7 +112,7 @@ export class Checkpointer {
     return { bytes: writer.bytes, seconds: (performance.now() - began) / 1000 };
   }
 
-  /** The log and the table as they are, for their readers. @param directory of the shard */
+  /** The log and the table as they are now, for the scrubber. @param directory of the shard */
   scrubSubject(directory: string, suspects: Int32Array): ScrubSubject {
     const { copier, marks } = this;
     return {
@@ -125,7 +125,7 @@ export class Checkpointer {
     };
   }
 
-  /** The life of its shard is over. */
+  /** The shard's life is over. */
   close(): void {
     this.closed = true;
     this.around.close();
@@ -143,14 +143,14 @@ export class Checkpointer {
       writer.subTable(sub, words, used);
       await pace();
     }
-    // After the index: a row that it names lies in a chunk that is known by now.
+    // After the index: each row that it names lies in a chunk known by now.
     for (let chunk = 0; chunk < copier.chunkCount; chunk++) {
-      writer.rows(Uint32Array.from(copier.rows(chunk))); // a copy: its checksum must be that of what is written
+      writer.rows(Uint32Array.from(copier.rows(chunk))); // a copy: the checksum must be that of the bytes written
       await pace();
     }
   }
 
-  /** The disk is full: the log may drop what only the checkpoint needs. */
+  /** The disk is full: the log may drop all generations that only the checkpoint needs. */
   private freeDisk(): void {
     this.around.place.remove();
     this.marks.checkpointed = NO_CHECKPOINT;

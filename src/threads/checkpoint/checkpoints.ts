@@ -1,4 +1,4 @@
-// The helper that writes checkpoints, as the main thread has it: starts it, tells it of the shards' lives, and logs what fails.
+// The checkpoint helper as the main thread has it: starts it, tells it of the shards' lives, and logs failures.
 
 import { Worker } from 'node:worker_threads';
 import { LogPositions } from '../../location/log/log-positions.ts';
@@ -9,14 +9,14 @@ import type { CheckpointNews, CheckpointOrder } from './checkpoint-task.ts';
 import type { CheckpointSource } from './checkpointer.ts';
 import type { ScrubReport } from './scrubber.ts';
 
-/** By default: a third of a second of replay, about. */
+/** Default: about a third of a second of replay. */
 export const CHECKPOINT_BYTES = 32 << 20;
 /** The helper is started when a log has grown enough, or this long after the first shard has opened. */
 const START_MS = 60_000;
 const LOOK_MS = 250;
 
 export class Checkpoints {
-  /** Written since the start. */
+  /** Checkpoints written since the start. */
   written = 0;
   private readonly grownBytes: number;
   private readonly log: ShardLog;
@@ -28,7 +28,7 @@ export class Checkpoints {
   private loaded: Promise<unknown> = Promise.resolve();
 
   /**
-   * @param grownBytes that a shard's log grows by at least between two checkpoints
+   * @param grownBytes least growth of a shard's log between two checkpoints
    * @param counters of each shard
    */
   constructor(grownBytes: number, log: ShardLog, counters: readonly SharedArrayBuffer[]) {
@@ -55,7 +55,7 @@ export class Checkpoints {
     this.worker?.postMessage({ shard, source: null } satisfies CheckpointOrder);
   }
 
-  /** One under way is given up: the one before still counts. */
+  /** Gives up a checkpoint in progress: the one before still counts. */
   async close(): Promise<void> {
     clearInterval(this.watch);
     for (const shard of [...this.waiting.keys()]) this.ended(shard);

@@ -1,4 +1,4 @@
-// Once a day the log of a shard is read from end to end, at a pace that leaves its disk to the shard. What a record is no more costs its
+// Once a day the log of a shard is read from beginning to end, at a pace that leaves its disk to the shard. A damaged record costs its
 // AOR the binding: the shard is told, and the phone registers anew. Runs in the helper thread that writes checkpoints.
 
 import { readdirSync } from 'node:fs';
@@ -10,32 +10,32 @@ import { bindingsOf, placeOf, ROW_KEY, ROW_PLACE, ROW_WORDS } from '../../locati
 import { suspect } from '../../location/table/binding-table.ts';
 import { CHUNK_ROWS } from '../../location/table/row-chunks.ts';
 
-/** Bytes a second. */
+/** Bytes per second. */
 const PACE = 20 << 20;
-/** Records told at once, and how long the shard has for them. */
+/** Records reported to the shard at once, and the time that it has for them. */
 const TOLD_MAX = 32;
 const TOLD_MS = 2000;
 
 export interface ScrubReport {
   readonly bytes: number;
-  /** Places in the log that were not sound, and records that were lost by them. */
+  /** Damaged places in the log, and records lost by them. */
   readonly damaged: number;
   readonly records: number;
 }
 
-/** What is scrubbed: a shard's log, and its table in shared memory. */
+/** The subject of a scrub: a shard's log, and its table in shared memory. */
 export interface ScrubSubject {
   readonly directory: string;
-  /** Number of the generation that is written. */
+  /** Number of the generation that the shard writes now. */
   newest(): number;
   chunkCount(): number;
   rows(chunk: number): Uint32Array;
   readonly suspects: Int32Array;
-  /** The life of the shard is over. */
+  /** Whether the shard's life is over. */
   ended(): boolean;
 }
 
-/** Reads all generations but the one that is written. Throws the system's error. */
+/** Reads all generations but the one being written. Throws the system's error. */
 export async function scrub(subject: ScrubSubject, sleep: (ms: number) => Promise<void>): Promise<ScrubReport> {
   const files = new LogFiles(subject.directory);
   const found = new Map<number, GenerationScrub>();
@@ -66,7 +66,7 @@ async function scrubOne(path: string, rest: (bytes: number) => Promise<void>): P
   }
 }
 
-/** Looks at every record that lies in no sound frame, and tells the shard of those that are lost; returns how many. */
+/** Checks every record that lies in no sound frame, tells the shard of the lost ones, and returns how many they are. */
 async function tellLost(
   subject: ScrubSubject,
   files: LogFiles,

@@ -1,5 +1,5 @@
-// From a shard's thread to the cluster's: requests that another node decides about, and answers to what came from another node. While
-// nobody owns its shard a request is handed over, too, and waits there.
+// From a shard's thread to the cluster's thread: requests for another node to decide about, and answers to requests from other nodes.
+// A request for a shard without an owner is handed over, too, and waits there.
 // @hot
 
 import type { ShardTable } from '../../cluster/shard-table.ts';
@@ -21,7 +21,7 @@ export class Away {
     this.bell = bell;
   }
 
-  /** Hands over the message in a slot where another node is to decide about its shard; false where it stays here. */
+  /** Hands over the message in a slot if another node decides about its shard; false where it stays here. */
   handOver(shard: number, slot: number, length: number, peers: Peers): boolean {
     if (this.table.isOwner(shard) || peers.node[slot] === NODE_NO_WAY) return false;
     if ((peers.answeredByMain[slot] & VIA_CLUSTER_TWICE) !== 0) return false;
@@ -35,7 +35,7 @@ export class Away {
     return true;
   }
 
-  /** False where the ring is full. */
+  /** Hands over an answer; false where the ring is full. */
   answer(bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, port: number): boolean {
     if (!this.ring.push(RING_ANSWER, bytes, at, end, peers, row, port)) return false;
     this.isTouched = true;

@@ -1,5 +1,5 @@
-// This node's beats to all the others, over their connections and over NATS, and theirs to it: what follows for the shards is told to
-// their threads by the table of shards, what follows for connections by ClusterFlows.
+// This node's beats to all other nodes, over their connections and over NATS, and their beats to it. The table of shards tells the shards'
+// threads of the consequences; ClusterFlows tells of those for connections.
 
 import type { Beat } from '../../cluster/beat.ts';
 import { BeatSeal } from '../../cluster/beat-seal.ts';
@@ -19,11 +19,11 @@ import type { ClusterOptions } from './cluster-options.ts';
 import type { PeerMesh } from './peer-mesh.ts';
 
 const BEAT_MS = 250;
-/** Who may claim what is looked at so often. */
+/** Interval of the decision which node may claim a shard. */
 const DECIDE_MS = 50;
-/** Connections of a node that is silent for so long are taken for ended. */
+/** Connections of a node that is silent for so long count as closed. */
 const GONE_MS = 60_000;
-/** This node itself has stood still for so long: it has to hear the others again before it says anything of them. */
+/** After a standstill of so long this node has to hear the others again before it judges them. */
 const STOOD_MS = 1000;
 /** Format of frames that this version reads. */
 const LEVEL = 1;
@@ -36,13 +36,13 @@ export interface BeatParts {
   readonly flows: ClusterFlows;
   readonly mesh: PeerMesh;
   readonly listen: PeerPlace;
-  /** Of this life's connections. */
+  /** The first flow number of this life. */
   readonly firstFlow: number;
-  /** What a shard is to do has changed. */
+  /** The role of a shard has changed. */
   changed(shard: number): void;
-  /** A node's connections are gone, or all of them before some number. */
+  /** A node's connections are gone: all of them, or all before some number. */
   gone(): void;
-  /** Another process has been started under this node's number since: this one is to own nothing any more. */
+  /** Another process has started under this node's number since: this one may own nothing any more. */
   succeeded(life: number): void;
 }
 
@@ -56,7 +56,7 @@ export class Beats implements NatsUser {
   private beatAt = 0;
   private decideAt = 0;
   private workedAt = 0;
-  /** When NATS was last there. */
+  /** When NATS was last reachable. */
   private natsAt = 0;
   private now = 0;
   private clock = 0;
@@ -94,7 +94,7 @@ export class Beats implements NatsUser {
     return Math.max(0, Math.min(this.beatAt - now, this.decideAt - now, this.nats.msToNext(now)));
   }
 
-  /** What a peer or NATS has brought; false where it is no beat of a node of this cluster. */
+  /** Accepts a message of a peer or of NATS; false where it is no beat of a node of this cluster. */
   heard(bytes: Uint8Array, from = 0): boolean {
     const beat = this.seal.open(bytes);
     if (beat === null || (from > 0 && beat.node !== from)) return false;
@@ -108,7 +108,7 @@ export class Beats implements NatsUser {
     return true;
   }
 
-  /** Whether a node is there, by all that is known. */
+  /** Whether a node is alive, by everything known. */
   isAlive(node: number): boolean {
     return this.members.isAlive(node, this.now);
   }
@@ -138,7 +138,7 @@ export class Beats implements NatsUser {
   private beat(): void {
     const { clock } = this;
     const { options, table, mesh, listen, firstFlow } = this.parts;
-    // Who cannot reach the streams owns nothing that others could not have; that they hear of it by another way must not keep them from it.
+    // A node that cannot reach the streams owns nothing that others could not have; beats over connections must not keep them from it.
     const isCutOff = this.now - this.natsAt > options.silentMs;
     const beat: Beat = {
       node: options.number,

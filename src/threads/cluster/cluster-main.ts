@@ -1,5 +1,5 @@
-// A node's part of its cluster as the main thread's pool has it: the cluster's thread, the connections of all nodes, what is counted.
-// Loaded only where there is a cluster.
+// A node's part of its cluster as the main thread's pool has it: the cluster's thread, the connections of all nodes, their counts. Loaded only
+// where there is a cluster.
 
 import { ClusterFlows } from '../../cluster/peers/cluster-flows.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
@@ -27,7 +27,11 @@ export class ClusterMain {
     this.flows = new ClusterFlows(cluster.flows, options.number, new LiveFlows(shared.liveFlows));
   }
 
-  /** Resolves when this node listens for the others; rejects with what keeps it from that. @param firstFlow of this life @param clock of bindings */
+  /**
+   * Resolves when this node listens for the others; rejects with the error that prevents it.
+   * @param firstFlow of this life
+   * @param clock of bindings
+   */
   async start(firstFlow: number, clock: SharedArrayBuffer, log: ClusterLog): Promise<void> {
     const { cluster, clusterBell, bellMemories, bellFds } = this.shared;
     if (cluster === undefined || clusterBell === undefined) return;
@@ -36,7 +40,7 @@ export class ClusterMain {
     this.worker = await ClusterWorker.start(task, clusterBell, log);
   }
 
-  /** After the shards: their last answers leave. */
+  /** Called after the shards have stopped: their last answers leave. */
   async stop(): Promise<void> {
     await this.worker?.stop();
   }

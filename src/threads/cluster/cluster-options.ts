@@ -1,24 +1,24 @@
-// What the threads of a node are told of its cluster.
+// The options of a cluster for the threads of a node.
 
 import type { NatsAccess } from './nats-stream.ts';
 
-/** Crosses to every thread. */
+/** Structured clone takes it to every thread. */
 export interface ClusterOptions {
   readonly name: string;
   readonly shards: number;
   readonly node: string;
-  /** 1 to 254. */
+  /** Number of this node, 1 to 254. */
   readonly number: number;
-  /** Of this start: greater than those before. */
+  /** Number of this start: greater than those before. */
   readonly life: number;
-  /** Where the other nodes reach this one. */
+  /** Address of this node for the others. */
   readonly listen: { readonly host: string; readonly port: number };
   readonly access: NatsAccess;
-  /** Of a ShardTable. */
+  /** Memory of a ShardTable. */
   readonly table: SharedArrayBuffer;
-  /** Of an OrderTable. */
+  /** Memory of an OrderTable. */
   readonly orders: SharedArrayBuffer;
-  /** Of PeerCounts. */
+  /** Memory of PeerCounts. */
   readonly counts: SharedArrayBuffer;
   readonly secret: Uint8Array;
   readonly silentMs: number;

@@ -1,5 +1,5 @@
-// What the cluster's thread of a node shares with the others: rings both ways, its bell, what it knows of the whole cluster's connections,
-// what it counts. Made by the main thread before any of them starts.
+// Memory that a node's cluster thread shares with its other threads: rings both ways, its bell, the connections of the whole cluster,
+// counters. Made by the main thread before any of them starts.
 
 import { createClusterFlowsMemory } from '../../cluster/peers/cluster-flows.ts';
 import { createBellMemory } from '../../shard/rings/bell.ts';
@@ -11,13 +11,13 @@ const MAIN_RING_BYTES = 256 << 10;
 export interface ClusterSharedParts {
   readonly bell: SharedArrayBuffer;
   readonly bellFd: number;
-  /** Requests of other nodes, by shard, and what becomes of their connections. */
+  /** By shard: requests of other nodes, and news of their connections. */
   readonly toShards: readonly SharedArrayBuffer[];
   /** Answers of other nodes, by the shard whose thread sends them. */
   readonly relays: readonly SharedArrayBuffer[];
   readonly fromShards: readonly SharedArrayBuffer[];
   readonly fromMain: SharedArrayBuffer;
-  /** Of ClusterFlows. */
+  /** Memory of ClusterFlows. */
   readonly flows: SharedArrayBuffer;
 }
 

@@ -1,4 +1,4 @@
-// The Piscina entry of a shard of a cluster: as shard-task's, with what only nodes of clusters load.
+// The Piscina entry of a shard of a cluster: like shard-task's, with the modules that only nodes of clusters load.
 
 import { ShardTable } from '../../cluster/shard-table.ts';
 import { hasReadyCopy } from '../../location/files/ready-copy.ts';
@@ -9,7 +9,7 @@ import { openClusterShard } from './open-cluster-shard.ts';
 
 export function runShardTask(task: ShardTask): void {
   const { cluster, store, index } = task;
-  // What it was to the shard with another store: it would be said to need a copy until this one is open.
+  // The shard's role with its former store: it would be reported as needing a copy until this store is open.
   if (cluster !== undefined && store.kind === 'log' && hasReadyCopy(store.directory))
     new ShardTable(cluster.shards, cluster.table).setRole(index, 0);
   runShardThread(task, (options) => new Shard(options), openClusterShard);

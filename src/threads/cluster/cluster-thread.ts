@@ -1,5 +1,5 @@
-// The thread of a node that speaks with the others: sleeps in poll() over their connections, NATS and a bell; hands requests and answers
-// between them and the shards' threads, and beats.
+// The thread of a node that speaks with the other nodes. It sleeps in poll() over their connections, NATS and a bell, hands requests and
+// answers between them and the shards' threads, and beats.
 
 import { OrderTable } from '../../cluster/order-table.ts';
 import { ClusterFlows } from '../../cluster/peers/cluster-flows.ts';
@@ -22,21 +22,21 @@ import type { PeerConnection } from './peer-connection.ts';
 import { type MeshUser, PeerMesh } from './peer-mesh.ts';
 import { RequestForwarder } from './request-forwarder.ts';
 
-/** A node that is not of its cluster yet looks so often whether it is. */
+/** Interval at which a node outside its cluster checks whether it has joined. */
 const AWAY_MS = 100;
-/** At a stop, so long for what is still to be sent. */
+/** Time at a stop for bytes that are still unsent. */
 const LAST_MS = 500;
 const LAST_LOOK_MS = 5;
 
-/** Crosses to the thread. */
+/** Structured clone takes it to the thread. */
 export interface ClusterThreadTask {
   readonly options: ClusterOptions;
   readonly parts: ClusterSharedParts;
   readonly shardBells: readonly SharedArrayBuffer[];
   readonly shardBellFds: readonly number[];
-  /** Of this life's connections. */
+  /** The first flow number of this life. */
   readonly firstFlow: number;
-  /** Of the ProcessClock that bindings live by. */
+  /** Memory of the ProcessClock that bindings live by. */
   readonly clock: SharedArrayBuffer;
 }
 
@@ -56,7 +56,7 @@ export class ClusterThread implements MeshUser {
   private fds: abi.NativeMemory;
   private readonly scratch: abi.NativeMemory;
 
-  /** Throws where this machine has no native path, or the address for the other nodes cannot be had. */
+  /** Throws where this machine has no native path, or the address for the other nodes cannot be bound. */
   constructor(task: ClusterThreadTask, log: ClusterLog) {
     const calls = abi.loadCalls();
     if (typeof calls === 'string') throw new Error(`a cluster needs the native path: ${calls}`);
@@ -95,7 +95,7 @@ export class ClusterThread implements MeshUser {
     });
   }
 
-  /** Until it is told to stop. */
+  /** Runs until it is told to stop. */
   run(): void {
     try {
       while (this.bell.order !== ORDER_STOP) this.turn();
@@ -122,7 +122,7 @@ export class ClusterThread implements MeshUser {
     return this.forwarder.frame(peer, reader, bytes);
   }
 
-  /** The shards have stopped: their last answers still leave. */
+  /** Sends the shards' last answers, after the shards have stopped. */
   private sendLast(): void {
     const until = monotonicMs() + LAST_MS;
     const waits = () => this.mesh.all.some(({ socket }) => socket.unsent > 0) || this.rings.some((ring) => !ring.empty);
@@ -136,7 +136,7 @@ export class ClusterThread implements MeshUser {
   private turn(): void {
     const { mesh, beats, forwarder } = this;
     const now = monotonicMs();
-    // Until it is known that no other process is this node, nobody hears of it.
+    // No frame leaves until it is known that no other process is this node.
     const { joined } = this.orders;
     if (joined) {
       mesh.work(now);
@@ -160,7 +160,7 @@ export class ClusterThread implements MeshUser {
     bell.afterSleep();
   }
 
-  /** What to wait for; returns how many. */
+  /** Fills the list for poll(); returns its length. */
   private fill(): number {
     const { mesh, beats } = this;
     const count = 3 + mesh.all.length;
@@ -172,7 +172,7 @@ export class ClusterThread implements MeshUser {
     return count;
   }
 
-  /** The bell alone: who calls before this node is of its cluster waits. */
+  /** Only the bell: connections of other nodes wait until this node is of its cluster. */
   private fillBell(): number {
     this.wait(0, this.task.parts.bellFd, abi.POLLIN);
     return 1;

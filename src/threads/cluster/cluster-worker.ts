@@ -1,4 +1,5 @@
-// The cluster's thread as the main thread has it: started before the shards, anew where it dies, stopped after them.
+// The cluster's thread as the main thread has it: started before the shards, restarted where it dies, stopped after
+// them.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -30,7 +31,7 @@ export class ClusterWorker {
     this.log = log;
   }
 
-  /** Resolves when it listens for the other nodes; rejects with what keeps it from that. @param bell the thread's */
+  /** Resolves when the thread listens for the other nodes; rejects with the error that prevents it. @param bell the thread's */
   static async start(task: ClusterThreadTask, bell: Bell, log: ClusterLog): Promise<ClusterWorker> {
     const worker = new ClusterWorker(task, bell, log);
     await new Promise<void>((opened, failed) => {
@@ -58,7 +59,7 @@ export class ClusterWorker {
     }
   }
 
-  /** One life; resolves with what ended it. */
+  /** Runs one life; resolves with the error that ended it. */
   private run(opened: () => void): Promise<Error> {
     return new Promise((resolve) => {
       const worker = new Worker(taskFile('cluster-thread-task'), { workerData: this.task });

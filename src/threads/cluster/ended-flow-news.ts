@@ -1,5 +1,5 @@
-// News of connections that have ended: of this node's for the other nodes, and of theirs for the shards here. A shard whose ring is too
-// full for a list looks at its records instead, as all do where a node is gone or has begun anew.
+// News of closed connections: of this node's for the other nodes, and of theirs for the shards here. A shard whose ring has no space
+// for a list checks its records instead. So do all shards where a node is gone or has restarted.
 
 import type { ClusterFlows } from '../../cluster/peers/cluster-flows.ts';
 import { EndedFlows } from '../../cluster/peers/ended-flows.ts';
@@ -13,16 +13,16 @@ const NOTHING = new Uint8Array(0);
 
 export interface EndedFlowParts {
   readonly flows: ClusterFlows;
-  /** By shard. */
+  /** Rings by shard. */
   readonly toShards: readonly Ring[];
-  /** By shard: 1 where its ring has something new. */
+  /** By shard: 1 where its ring has a new entry. */
   readonly touched: Uint8Array;
 }
 
 export class EndedFlowNews {
   private readonly parts: EndedFlowParts;
   private readonly ended = new EndedFlows();
-  /** Shards that have not been told yet to look at their records. */
+  /** Shards not told yet to check their records. */
   private readonly goneFor = new Set<number>();
   private readonly row = oneRow();
 
@@ -30,22 +30,22 @@ export class EndedFlowNews {
     this.parts = parts;
   }
 
-  /** A list of this node's connections: bytes[0, length). */
+  /** Adds a list of this node's closed connections: bytes[0, length). */
   add(bytes: Uint8Array, length: number): void {
     for (let at = 0; at < length; at += TOKEN_BYTES) this.ended.add(word(bytes, at));
   }
 
-  /** A connection to a peer stands. @param isSame as EndedFlows.met's */
+  /** A connection to a peer is open. @param isSame as EndedFlows.met's */
   met(node: number, isSame: boolean): void {
     this.ended.met(node, isSame);
   }
 
-  /** Records of all shards are to be looked at for connections that are gone. */
+  /** Has all shards check their records for connections that are gone. */
   gone(): void {
     for (const shard of this.parts.toShards.keys()) this.goneFor.add(shard);
   }
 
-  /** Tells that, where rings had no space for it. */
+  /** Tells shards of it whose rings had no space before. */
   tellGone(): void {
     for (const shard of [...this.goneFor]) {
       if (!this.parts.toShards[shard].push(RING_NODE_GONE, NOTHING, 0, 0, this.row, 0, 0)) continue;
@@ -54,7 +54,7 @@ export class EndedFlowNews {
     }
   }
 
-  /** Tells a peer what it has not been told. */
+  /** Sends a peer the news that it has not had yet. */
   tell(peer: PeerConnection): void {
     for (let next = this.ended.next(peer.node); next !== null; next = this.ended.next(peer.node)) {
       const body = new Uint8Array((1 + next.tokens.length) * TOKEN_BYTES);
@@ -67,7 +67,7 @@ export class EndedFlowNews {
     }
   }
 
-  /** A peer has taken in what bytes[at, end) says; false where that is malformed. */
+  /** A peer has confirmed the news in bytes[at, end); false where that is malformed. */
   takenIn(peer: PeerConnection, bytes: Uint8Array, at: number, end: number): boolean {
     if (end - at !== TOKEN_BYTES) return false;
     this.ended.takenIn(peer.node, word(bytes, at));
@@ -75,8 +75,8 @@ export class EndedFlowNews {
   }
 
   /**
-   * A peer's connections have ended: nobody is reached over them from here on, and the owners take their bindings out. False where the
-   * list bytes[at, end) is malformed.
+   * A peer's connections have closed: nobody is reached over them any more, and the owners remove their bindings. False where the list
+   * bytes[at, end) is malformed.
    */
   hear(peer: PeerConnection, bytes: Uint8Array, at: number, end: number): boolean {
     const count = (end - at) / TOKEN_BYTES - 1;

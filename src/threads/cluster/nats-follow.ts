@@ -1,5 +1,5 @@
-// Following a stream: a push consumer of JetStream that hands over every message from a sequence on. One that has lost something, is
-// silent or could not be made is made anew from where it was.
+// Following a stream: a push consumer of JetStream delivers every message from a sequence on. A consumer that has lost a message, is
+// silent or could not be made is replaced, from the same position.
 
 import {
   consumerEndSubject,
@@ -10,19 +10,19 @@ import {
 } from '../../transport/nats/jet-stream.ts';
 import type { NatsReader, NatsWriter } from '../../transport/nats/nats-wire.ts';
 
-/** A consumer that has nothing to deliver says so this often; after three times of silence it is taken for dead. */
+/** An idle consumer sends a heartbeat this often; after three missed ones it counts as dead. */
 const HEARTBEAT_MS = 500;
 const SILENT_MS = HEARTBEAT_MS * 3;
-/** Pause before one that could not be made is asked for again. */
+/** Pause before the next attempt at a consumer that could not be made. */
 const RETRY_MS = 250;
 const NEVER = Number.POSITIVE_INFINITY;
-/** Numbers of subscriptions above it are consumers'. */
+/** Subscription numbers above it are consumers'. */
 export const FIRST_SID = 1;
 
 export class NatsFollow {
-  /** Next sequence to be handed over; 0: it does not follow. */
+  /** Next sequence to hand over; 0: it does not follow. */
   private wanted = 0;
-  /** Consumers made so far: the newest is the one that counts. */
+  /** Consumers made so far: only the newest counts. */
   private number = 0;
   private isMade = false;
   private delivered = 0;
@@ -39,7 +39,7 @@ export class NatsFollow {
     this.failed = failed;
   }
 
-  /** When `work` has something to do, monotonic ms. */
+  /** When `work` is due next, monotonic ms. */
   get due(): number {
     return this.dueAt;
   }
@@ -56,13 +56,13 @@ export class NatsFollow {
     this.dueAt = NEVER;
   }
 
-  /** The connection is another one: consumers of the one before deliver to nobody. */
+  /** The connection is new: consumers of the former one deliver to nobody. */
   reconnected(now: number): void {
     this.isMade = false;
     if (this.wanted > 0) this.dueAt = now;
   }
 
-  /** Makes a consumer where one is due. */
+  /** Makes a consumer if one is due. */
   work(now: number): void {
     if (now < this.dueAt || this.wanted === 0) return;
     if (this.isMade) this.failed('a consumer is silent');
@@ -72,7 +72,7 @@ export class NatsFollow {
     this.isMade = true;
     this.dueAt = now + SILENT_MS;
     const { stream, inbox, number } = this;
-    // By its own name: a server delivers to no wildcard, and under the subject that a message was published to.
+    // A subject of its own: a server delivers to no wildcard, and a delivered message has the subject that it was published to.
     const deliverTo = `${inbox}-f.${number}`;
     this.writer.subscribe(deliverTo, FIRST_SID + number);
     const request = consumerRequest(stream, this.name, this.wanted, deliverTo, HEARTBEAT_MS);
@@ -89,7 +89,7 @@ export class NatsFollow {
     this.dueAt = now + RETRY_MS;
   }
 
-  /** The sequence of a message that was delivered and is the next one, or 0 where it is none to hand over. */
+  /** The sequence of a delivered message if it is the next one; 0 where there is none to hand over. */
   take(reader: NatsReader, bytes: Uint8Array, now: number): number {
     if (reader.sid - FIRST_SID !== this.number || !this.isMade) return 0;
     this.dueAt = now + SILENT_MS;
@@ -106,7 +106,7 @@ export class NatsFollow {
     return at.stream;
   }
 
-  /** Flow control, and heartbeats, which say what has been delivered. */
+  /** Flow control, and heartbeats, which carry the number of delivered messages. */
   private takeStatus(reader: NatsReader, bytes: Uint8Array, now: number): void {
     if (reader.replyEnd > 0) this.writer.publishText(reader.reply(bytes), '', '');
     const stalled = reader.header(bytes, 'Nats-Consumer-Stalled');
@@ -128,7 +128,7 @@ export class NatsFollow {
     this.writer.publishText(consumerEndSubject(this.stream, this.name), '', '');
   }
 
-  /** Unlike any other of the stream: the inbox differs between all connections. */
+  /** A name that no other consumer of the stream has: the inbox differs between all connections. */
   private get name(): string {
     return `${this.inbox.replaceAll('.', '-')}-${this.number}`;
   }

@@ -1,5 +1,5 @@
-// A shard's stream over NATS JetStream, for the shard's thread: publishes, asks the stream's leader, follows. What it is told to do it
-// writes at once; what comes is handed over by `poll`.
+// A shard's stream over NATS JetStream, for the shard's thread: publishes, asks the stream's leader, follows. Orders are written at
+// once; `poll` hands over arrived messages.
 
 import type { Stream, StreamSink } from '../../cluster/stream.ts';
 import { logSubject, streamName } from '../../cluster/stream-names.ts';
@@ -18,22 +18,22 @@ import type { NatsReader } from '../../transport/nats/nats-wire.ts';
 import { FIRST_SID, NatsFollow } from './nats-follow.ts';
 import { RepeatedLines } from './repeated-lines.ts';
 
-/** What the stream's leader may take for an answer. */
+/** Time that the stream's leader has for an answer. */
 const ANSWER_MS = 1500;
 const PAYLOAD_BYTES_MAX = 1 << 20;
 const NO_SERVER = 'no connection to a NATS server';
 
-/** How a thread of a node reaches NATS; crosses to it. */
+/** A thread's access to NATS; structured clone takes it there. */
 export interface NatsAccess {
   /** Memory of NatsAddresses. */
   readonly addresses: SharedArrayBuffer;
   /** Memory of a SharedLogin. */
   readonly login: SharedArrayBuffer;
-  /** Of the node, for the servers' lists of connections. */
+  /** Name of the node, for the servers' lists of connections. */
   readonly node: string;
-  /** Subjects of answers begin with it: no connection of any node has the same. */
+  /** Prefix of the subjects of answers: no connection of any node has the same. */
   readonly inbox: string;
-  /** Where servers speak TLS: what the relay on loopback wants to hear first. */
+  /** Where servers speak TLS: the token that the relay on loopback expects first. */
   readonly relayToken?: string;
 }
 
@@ -47,7 +47,7 @@ export interface NatsStreamOptions {
 interface Question {
   readonly what: 'publish' | 'read' | 'bounds';
   readonly at: number;
-  /** Of the message asked for. */
+  /** Sequence of the message asked for. */
   readonly sequence: number;
 }
 
@@ -60,9 +60,9 @@ export class NatsStream implements Stream, NatsUser {
   private readonly follower: NatsFollow;
   private readonly asked = new Map<number, Question>();
   private readonly lines: RepeatedLines;
-  /** Of the servers that have said it, by number. */
+  /** Names of servers by number, of those that have sent one. */
   private readonly names = new Map<number, string>();
-  /** Questions that nobody will answer any more, for the next poll. */
+  /** Questions that can have no answer any more, for the next poll. */
   private readonly failures: { readonly id: number; readonly reason: string }[] = [];
   private payloadBytesMax = PAYLOAD_BYTES_MAX;
   private sink: StreamSink | undefined;
@@ -86,17 +86,17 @@ export class NatsStream implements Stream, NatsUser {
     return this.socket.isOpen;
   }
 
-  /** For poll(); -1 while there is no connection. */
+  /** Descriptor for poll(); -1 while there is no connection. */
   get fd(): number {
     return this.socket.fd;
   }
 
-  /** What poll() is to wait for. */
+  /** Events that poll() waits for. */
   get events(): number {
     return this.socket.events;
   }
 
-  /** Longest message that the server takes, bytes. */
+  /** Longest message that the server accepts, bytes. */
   get bytesMax(): number {
     return this.payloadBytesMax;
   }
@@ -195,7 +195,7 @@ export class NatsStream implements Stream, NatsUser {
     this.lines.tell('warn', 'a NATS server forbids something', fields, monotonicMs());
   }
 
-  /** Behind the inbox's name stand a letter for what it is, and a number. */
+  /** In an answer's subject a letter for its kind and a number follow the inbox's name. */
   message(reader: NatsReader, bytes: Uint8Array): void {
     if (reader.sid !== FIRST_SID) return this.delivered(reader, bytes);
     const name = reader.subject(bytes).slice(this.inbox.length + 1);

@@ -1,4 +1,4 @@
-// A shard of a cluster in its thread: the stream, and what decides by it, put together.
+// Assembles a shard of a cluster in its thread: the stream, and the parts that decide by it.
 
 import { randomBytes } from 'node:crypto';
 import { ClusterShard } from '../../cluster/cluster-shard.ts';
@@ -28,7 +28,7 @@ const INBOX_BYTES = 4;
 export interface OpenClusterShard {
   readonly stream: NatsStream;
   readonly shard: ClusterShard;
-  /** What the shard keeps its bindings in. */
+  /** The store of the shard's bindings. */
   readonly store: ClusterStore;
   /** The ways of requests and answers to other nodes. */
   readonly away: Away;
@@ -46,7 +46,7 @@ export function openClusterShard(task: ShardTask, store: LocationStore, log: Sha
   if (typeof calls === 'string') throw new Error(`a cluster needs the native path: ${calls}`);
   if (!(store instanceof LogStore)) throw new Error('a cluster keeps bindings on disk');
   const { name, number, life, secret, holdMs, access } = cluster;
-  // Of this life of the thread: an answer to what one before has asked must not be taken for another's.
+  // Unique to this life of the thread: an answer to a question of a former life must not count for a new one.
   const inbox = `${access.inbox}-${shard}-${randomBytes(INBOX_BYTES).toString('hex')}`;
   const stream = new NatsStream(calls, { cluster: name, shard, access: { ...access, inbox }, log });
   const key = deriveKey(secret, 'cluster streams');

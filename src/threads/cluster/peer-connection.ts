@@ -1,5 +1,5 @@
-// One connection between two nodes: who calls and who is called prove themselves to each other, then frames go both ways. A peer that
-// says what no node would is closed.
+// One connection between two nodes: caller and callee prove themselves to each other, then frames travel both ways. A peer that
+// breaks the protocol is closed.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -22,29 +22,29 @@ import {
 } from '../../cluster/peers/peer-proof.ts';
 import type { PeerSocket } from '../../transport/linux/linux-peers.ts';
 
-/** Bytes that are read ahead of the frame they end in. */
+/** Bytes read ahead, of the frame that they end in. */
 const READ_BYTES_MAX = 4 * FRAME_BYTES_MAX;
-/** Reads in a turn, so that the other peers have theirs. */
+/** Reads in a turn, so that other peers have theirs. */
 const READS_MAX = 4;
 
 export interface PeerUser {
-  /** A node has proved itself; false: it is not wanted. */
+  /** A node has proved itself; false: its connection is not wanted. */
   proved(peer: PeerConnection): boolean;
-  /** A frame of a node that has: false where it is malformed. Its body holds during the call. */
+  /** A frame of a proved node; false where it is malformed. Its body is valid during the call. */
   frame(peer: PeerConnection, reader: FrameReader, bytes: Uint8Array): boolean;
 }
 
 export class PeerConnection {
   readonly socket: PeerSocket;
   readonly called: boolean;
-  /** Has proved itself. */
+  /** Whether the peer has proved itself. */
   isProved = false;
-  /** Sent what is no frame, or is not who it says. */
+  /** Whether the peer has sent a malformed frame or failed to prove its identity. */
   isMalformed = false;
-  /** Said by the peer; proved only where `isProved`. */
+  /** The peer's claim; proved only where `isProved`. */
   node = 0;
   life = 0;
-  /** The node that was called; 0: it called. */
+  /** The node that was called; 0: the peer called. */
   wanted = 0;
   private readonly key: Uint8Array;
   private readonly own: Hello;
@@ -69,12 +69,12 @@ export class PeerConnection {
     this.send(FRAME_HELLO, encodeHello(this.own));
   }
 
-  /** Why it is over; empty while it stands. */
+  /** Why the connection is closed; empty while it is open. */
   get failure(): string {
     return this.socket.failure;
   }
 
-  /** Reads, and hands on what is whole. */
+  /** Reads, and hands on complete frames. */
   work(now: number): void {
     const { socket } = this;
     for (let reads = 0; reads < READS_MAX && socket.failure === ''; reads++) {
@@ -86,7 +86,7 @@ export class PeerConnection {
     socket.flush();
   }
 
-  /** Room for the body of a frame in `socket.out`, whose head is written; -1: there is none. `socket.commit` sends it. */
+  /** Reserves the body of a frame in `socket.out` and writes its head; -1 where there is no space. `socket.commit` sends it. */
   frame(kind: number, shard: number, length: number): number {
     const at = this.socket.claim(HEAD_BYTES + length);
     if (at < 0) return -1;

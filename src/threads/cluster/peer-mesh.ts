@@ -1,5 +1,5 @@
-// A node's connections to all others: of each pair the one with the lower number calls, again and again; the other one listens. Which
-// nodes there are, and where, is told from outside.
+// A node's connections to all others: of each pair the node with the lower number calls, again and again; the other one listens. The
+// set of nodes and their addresses comes from outside.
 
 import type { PeerCounts } from '../../cluster/peers/peer-counts.ts';
 import type { FrameReader } from '../../cluster/peers/peer-frame.ts';
@@ -9,14 +9,14 @@ import type * as abi from '../../transport/linux/linux-abi.ts';
 import { PeerNetwork, type PeerPlace, type PeerSocket } from '../../transport/linux/linux-peers.ts';
 import { PeerConnection, type PeerUser } from './peer-connection.ts';
 
-/** Between two calls of one node. */
+/** Interval between two calls of one node. */
 const CALL_MS = 250;
 const ACCEPTS_MAX = 16;
 
 export interface MeshUser {
-  /** A connection to a node stands. @param isSame whether it is the life of the node that was there before */
+  /** A connection to a node is open. @param isSame whether the node's life is the same as before */
   up(peer: PeerConnection, isSame: boolean): void;
-  /** It does not any more. */
+  /** The connection is closed. */
   down(node: number, why: string): void;
   frame(peer: PeerConnection, reader: FrameReader, bytes: Uint8Array): boolean;
 }
@@ -34,22 +34,22 @@ export class PeerMesh implements PeerUser {
   readonly listener: number;
   private readonly parts: MeshParts;
   private readonly network: PeerNetwork;
-  /** All that stand or are about to. */
+  /** All connections, open or opening. */
   private connections: PeerConnection[] = [];
-  /** By node, those that have proved themselves. */
+  /** By node, the proved ones. */
   private readonly peers = new Map<number, PeerConnection>();
   private readonly lives = new Map<number, number>();
   private readonly places = new Map<number, PeerPlace>();
   private readonly calledAt = new Map<number, number>();
 
-  /** Throws where the address cannot be had. */
+  /** Throws where the address cannot be bound. */
   constructor(parts: MeshParts) {
     this.parts = parts;
     this.network = new PeerNetwork(parts.calls, UNSENT_BYTES_MAX);
     this.listener = this.network.listen(parts.listen);
   }
 
-  /** The connection to a node, where one stands. */
+  /** The connection to a node, where one is open. */
   of(node: number): PeerConnection | undefined {
     return this.peers.get(node);
   }
@@ -58,12 +58,12 @@ export class PeerMesh implements PeerUser {
     return this.connections;
   }
 
-  /** Nodes with a connection that stands. */
+  /** Open connections of nodes. */
   nodes(): IterableIterator<PeerConnection> {
     return this.peers.values();
   }
 
-  /** Where a node listens. */
+  /** Sets the address where a node listens. */
   place(node: number, place: PeerPlace): void {
     this.places.set(node, place);
   }
@@ -92,7 +92,7 @@ export class PeerMesh implements PeerUser {
   }
 
   proved(peer: PeerConnection): boolean {
-    // Its address is another node's by now, whose own connection stands.
+    // The called address is another node's by now, which has a connection of its own.
     if (peer.called && peer.wanted !== peer.node) return false;
     const before = this.lives.get(peer.node);
     if (before !== undefined && peer.life < before) return false;

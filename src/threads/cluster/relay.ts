@@ -1,4 +1,5 @@
-// Answers of other nodes that leave by this node's sockets: a shard's thread takes them from the cluster's and sends them.
+// Answers of other nodes that leave by this node's sockets: a shard's thread takes them from the cluster's thread and
+// sends them.
 // @hot
 
 import type { Ring } from '../../shard/rings/ring.ts';
@@ -11,7 +12,7 @@ import type { Forwarding } from '../forwarding.ts';
 
 const BYTES = 512 << 10;
 
-/** Sent at a time. */
+/** Answers sent at a time. */
 class Batch implements Datagrams {
   count = 0;
   readonly bytes = new Uint8Array(new ArrayBuffer(BYTES));
@@ -37,7 +38,7 @@ export class Relay {
     this.tcp = tcp;
   }
 
-  /** Sends what waits, a batch at most; returns how many could not be sent. */
+  /** Sends a batch of the waiting answers at most; returns how many could not be sent. */
   send(): number {
     if (this.ring.empty) return 0;
     const { batch, peers, ring } = this;

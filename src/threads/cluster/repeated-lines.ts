@@ -1,7 +1,8 @@
-// Lines of the log that come again and again while something fails: each once, then once a minute with how often it came.
+// Log lines that repeat while something fails: each is logged once, then once a minute with the number of its
+// repetitions.
 
 const QUIET_MS = 60_000;
-/** Different lines that are remembered. */
+/** Different lines that are remembered, at most. */
 const LINES_MAX = 64;
 
 type Level = 'info' | 'warn';

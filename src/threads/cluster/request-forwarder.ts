@@ -1,5 +1,5 @@
-// Requests for shards that are owned elsewhere, on their way to the owner, and the answers on their way back: between the rings of this
-// node's threads and the connections to the others.
+// Requests for shards of other owners, on their way to the owner, and the answers on their way back. They pass between the rings of this node's
+// threads and the connections to the other nodes.
 
 import type { ClusterFlows } from '../../cluster/peers/cluster-flows.ts';
 import type { PeerCounts } from '../../cluster/peers/peer-counts.ts';
@@ -38,27 +38,27 @@ import type { PeerMesh } from './peer-mesh.ts';
 
 /** Entries taken from one ring in a turn. */
 const TURN_MAX = 256;
-/** How often requests that wait are looked at: there may be thousands. */
+/** Interval of looking at requests that wait: there may be thousands. */
 const LOOK_MS = 20;
-/** Behind a request in a ring: the number of its shard. */
+/** Length of the shard's number, which follows a request in a ring. */
 export const SHARD_BYTES = 2;
 
 export interface ForwarderParts {
-  /** This one. */
+  /** Number of this node. */
   readonly node: number;
   readonly shards: number;
   readonly holdMs: number;
   readonly table: ShardTable;
   readonly flows: ClusterFlows;
   readonly counts: PeerCounts;
-  /** Read here: the main thread's first, then each shard's. */
+  /** Rings read here: the main thread's first, then each shard's. */
   readonly incoming: readonly Ring[];
-  /** By shard: requests and news, and answers that are to leave by its sockets. */
+  /** By shard: rings for requests and news, and for answers that leave by its sockets. */
   readonly toShards: readonly Ring[];
   readonly relays: readonly Ring[];
   readonly bells: readonly Bell[];
   isAlive(node: number): boolean;
-  /** Whether this node is of its cluster: else nobody decides, and nothing is waited for. */
+  /** Whether this node is of its cluster. Otherwise no node decides, and no request waits. */
   isJoined(): boolean;
 }
 
@@ -71,7 +71,7 @@ export class RequestForwarder {
   private readonly touched: Uint8Array;
   private readonly stage = new Uint8Array(MESSAGE_BYTES_MAX + SHARD_BYTES);
   private readonly row = oneRow();
-  /** Of a request that is kept. */
+  /** Row of a kept request. */
   private readonly kept = oneRow();
   private lookAt = 0;
 
@@ -83,7 +83,7 @@ export class RequestForwarder {
     this.news = new EndedFlowNews({ ...parts, touched: this.touched });
   }
 
-  /** Takes what this node's threads have pushed; returns whether more may be there. */
+  /** Takes the messages that this node's threads have pushed; returns whether more may follow. */
   takeRings(now: number): boolean {
     let more = false;
     for (const ring of this.parts.incoming) {
@@ -100,7 +100,7 @@ export class RequestForwarder {
     return more;
   }
 
-  /** What time brings: requests that find a way now, and those that will find none. */
+  /** Work due by time: sends on requests that have an owner by now, and gives up those whose time is over. */
   work(now: number): void {
     const { parts } = this;
     if (now >= this.lookAt) this.look(now);
@@ -130,12 +130,12 @@ export class RequestForwarder {
     this.parts.counts.add('failed', this.pending.lost(node));
   }
 
-  /** Records of all shards are to be looked at for connections that are gone. */
+  /** Has all shards check their records for connections that are gone. */
   gone(): void {
     this.news.gone();
   }
 
-  /** A frame of a peer; false where it is malformed. */
+  /** Accepts a frame of a peer; false where it is malformed. */
   frame(peer: PeerConnection, reader: FrameReader, bytes: Uint8Array): boolean {
     const { kind, at, end } = reader;
     if (kind === FRAME_REQUEST) return this.requested(peer.node, reader, bytes);
@@ -144,7 +144,7 @@ export class RequestForwarder {
     return kind === FRAME_ENDED_TAKEN && this.news.takenIn(peer, bytes, at, end);
   }
 
-  /** A shard's thread has a request, in `stage` and `row`, that is another node's to decide about. */
+  /** A shard's thread has a request, in `stage` and `row`, that another node decides about. */
   private request(length: number, now: number): void {
     const { row, parts, stage } = this;
     const end = length - SHARD_BYTES;
@@ -163,7 +163,7 @@ export class RequestForwarder {
     else this.route(request, now);
   }
 
-  /** The same over UDP: where no owner is known, it waits for one. */
+  /** The same over UDP: where no owner is known, the request waits for one. */
   private datagram(shard: number, end: number, now: number): void {
     const { row, stage } = this;
     const via = row.answeredByMain[0];
@@ -177,14 +177,14 @@ export class RequestForwarder {
     return this.handOn(shard, this.kept, body, ROW_BYTES, body.length, 0) !== 0;
   };
 
-  /** Who sent it here may come again; what another node has sent on is its client's to repeat. */
+  /** A client of this node is answered and may come again; a request from another node is for its own client to repeat. */
   private readonly datagramOverdue = ({ shard, body }: PendingDatagram): void => {
     readRow(body, 0, body.length, this.kept, 0);
     if (this.kept.node[0] === this.parts.node) this.giveBack(shard, this.kept, body, ROW_BYTES, body.length);
     else this.parts.counts.add('failed');
   };
 
-  /** Sends a request that is kept to whoever owns its shard now, this node perhaps; else it stays. */
+  /** Sends a kept request to its shard's owner of now, perhaps this node; without an owner it stays. */
   private route(request: PendingRequest, now: number): void {
     const { shard, body, ticket } = request;
     readRow(body, 0, body.length, this.kept, 0);
@@ -194,7 +194,7 @@ export class RequestForwarder {
   }
 
   /**
-   * Hands a request to the owner of its shard, this node perhaps; returns that, or 0 where none is known or has capacity.
+   * Hands a request to the owner of its shard, perhaps this node. Returns the owner's number, or 0 where none is known or has capacity.
    * @param ticket of a request over a connection, by which its answer is known
    */
   private handOn(shard: number, peers: Peers, bytes: Uint8Array, from: number, end: number, ticket: number): number {
@@ -207,7 +207,7 @@ export class RequestForwarder {
     return this.send(owner, shard, peers, bytes, from, end) ? owner : 0;
   }
 
-  /** Hands a request to the thread of its shard here; false where its ring is full. */
+  /** Hands a request to the shard's thread here; false where its ring is full. */
   private give(shard: number, peers: Peers, bytes: Uint8Array, from: number, end: number): boolean {
     if (!this.parts.toShards[shard].push(RING_MESSAGE, bytes, from, end, peers, 0, peers.port[0])) return false;
     this.touched[shard] = 1;
@@ -240,7 +240,7 @@ export class RequestForwarder {
     return true;
   }
 
-  /** Time is over: the shard's own thread tells the client to come again. */
+  /** The request's time is over: the shard's own thread tells the client to come again. */
   private putBack({ shard, body, wasAsked }: PendingRequest): void {
     readRow(body, 0, body.length, this.kept, 0);
     if (wasAsked) this.kept.answeredByMain[0] |= WAS_ASKED;
@@ -261,7 +261,7 @@ export class RequestForwarder {
     else if (!this.write(FRAME_ANSWER, row.node[0], 0, row, stage, 0, length)) parts.counts.add('failed');
   }
 
-  /** A peer has a request for a shard of which it takes this node for the owner. */
+  /** A peer has a request for a shard and takes this node for its owner. */
   private requested(from: number, { shard, at, end }: FrameReader, bytes: Uint8Array): boolean {
     const { row, parts } = this;
     if (shard >= parts.shards || !readRow(bytes, at, end, row, 0)) return false;
@@ -282,7 +282,7 @@ export class RequestForwarder {
     return true;
   }
 
-  /** The answer bytes[at, end) leaves by the socket that the request of `row` came in by, from any thread that has it. */
+  /** The answer bytes[at, end) leaves by the socket that the request of `row` came in by, from any thread that has the socket. */
   private relay(bytes: Uint8Array, at: number, end: number): void {
     const { row, parts } = this;
     const isStream = row.transport[0] !== TRANSPORT_UDP;

@@ -1,4 +1,4 @@
-// The entry of the thread that encrypts what other threads say to NATS servers.
+// The entry of the thread that encrypts other threads' traffic to NATS servers.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { TlsRelay, type TlsRelayTask } from './tls-relay.ts';

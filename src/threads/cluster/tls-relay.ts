@@ -1,5 +1,5 @@
-// The way of threads without an event loop to NATS servers that speak TLS: each server has a port on loopback here, and what comes there
-// crosses encrypted. A server says who it is in the clear first, as NATS does; nothing is said to it before it has proved its name.
+// TLS to NATS servers for threads without an event loop: each server has a port on loopback here, and its traffic crosses encrypted. As
+// in NATS, a server sends its INFO in the clear first; nothing is sent to it before it has proved its name.
 
 import { timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -9,19 +9,19 @@ import type { NatsServer } from '../../transport/nats/nats-addresses.ts';
 
 const LINE_BYTES_MAX = 64 << 10;
 const TOKEN_BYTES_MAX = 256;
-/** A server has so long until the connection is encrypted, a thread so long to say that it is one of this node. */
+/** Time for a server until the connection is encrypted, and for a thread until it has sent its token. */
 const OPEN_MS = 2000;
 const HOST = '127.0.0.1';
 
 export interface TlsRelayTask {
   readonly servers: readonly NatsServer[];
-  /** Files. */
+  /** Paths of files. */
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
-  /** Whoever connects says it first: others of this machine are none of this node. */
+  /** Each client sends it first: other programs of this machine are not part of this node. */
   readonly token: string;
-  /** To listen on, as in a life before; 0: any. */
+  /** Ports to listen on, as in a life before; 0: any. */
   readonly ports: readonly number[];
 }
 
@@ -36,7 +36,7 @@ export class TlsRelay {
     this.failed = failed;
   }
 
-  /** Listens; rejects where it cannot. @param failed hears why a server cannot be reached */
+  /** Listens; rejects where it cannot. @param failed is called with the reason why a server cannot be reached */
   static async open(task: TlsRelayTask, failed: (server: NatsServer, why: string) => void): Promise<TlsRelay> {
     const relay = new TlsRelay(task, failed);
     relay.ports = await Promise.all(task.servers.map((server, i) => relay.listen(server, task.ports[i] ?? 0)));
@@ -117,7 +117,7 @@ export class TlsRelay {
   }
 }
 
-/** The first line, without its end, and what stands behind it; undefined where none comes within so many bytes. */
+/** Finds the first line, without its line end, and the bytes behind it; undefined where `bytesMax` bytes hold no line. */
 function readLine(socket: Socket, bytesMax: number, found: (line: string | undefined, rest: Buffer) => void): void {
   let all = Buffer.alloc(0);
   const take = (piece: Buffer) => {

@@ -1,5 +1,5 @@
-// Records of the second format of data directories, whose log was files of its own: read once, when they are moved into a log of today.
-// Nothing is written here. Generations of 64 MiB, frames back to back; what is damaged is passed over and counted.
+// Records of the second format of data directories, which had a log in files of its own. They are read once, for a move into a log of
+// today, and never written. Generations have 64 MiB, frames back to back; damaged stretches are skipped and counted.
 
 import { closeSync, existsSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export class FileLogRecords implements RecordSource {
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
   private readonly bytes = new Uint8Array(new ArrayBuffer(RECORD_ENTRY_WORDS * 4 + RECORD_BYTES_MAX));
   private readonly words = new Uint32Array(this.bytes.buffer);
-  /** Stretches that are no frames. */
+  /** Stretches that hold no frames. */
   private damaged = 0;
 
   /**
@@ -82,7 +82,7 @@ export class FileLogRecords implements RecordSource {
     this.fds.clear();
   }
 
-  /** Undefined where it is damaged. */
+  /** The record of a row; undefined where it is damaged. */
   private recordOf(row: number): Uint8Array | undefined {
     const { bytes, words, table } = this;
     const chunk = chunkOf(table.chunks, row);

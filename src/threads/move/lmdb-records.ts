@@ -1,5 +1,5 @@
-// Records of the first format of data directories, which kept one LMDB record per AOR: read once, when they are moved into
-// a log. Nothing is written here.
+// Records of the first format of data directories, which had one LMDB record per AOR. They are read once, for a move into
+// a log, and never written.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

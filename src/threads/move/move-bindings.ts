@@ -1,5 +1,5 @@
-// All bindings of a data directory go into other stores: another number of shards, or another layout on disk. Only records
-// are copied; the old stores stay as they are, and who calls decides which of the two counts.
+// Moves all bindings of a data directory into other stores: another number of shards, or another layout on disk. Only
+// records are copied; the old stores stay as they are, and the caller decides which of the two count.
 
 import { Identity } from '../../core/binding/identity.ts';
 import { AOR_KEY_BYTES } from '../../location/aor-key-size.ts';
@@ -8,18 +8,18 @@ import { WriteSet } from '../../location/write-set.ts';
 import { RecordDescriber } from '../../shard/describe-record.ts';
 import { shardOf } from '../../shard/shard-of.ts';
 
-/** Records between two reports. */
+/** Records between two progress reports. */
 const REPORT_EVERY = 4096;
 
-/** Where records come from. */
+/** A source of records. */
 export interface RecordSource {
-  /** Records there are, about. */
+  /** Number of records, an estimate. */
   readonly aors: number;
   /** Visits every sound record; key and record are valid only during the call. */
   scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport;
 }
 
-/** One target and the batch that gathers for it. */
+/** One target store, and the batch gathered for it. */
 class Target {
   private readonly store: LocationStore;
   private readonly describer: RecordDescriber;
@@ -50,13 +50,13 @@ class Target {
 
 export interface MoveReport {
   readonly records: number;
-  /** Damaged ones, left behind. */
+  /** Damaged records, left behind. */
   readonly quarantined: number;
 }
 
 /**
- * Copies every sound record to the target that owns its AOR. Throws what a store throws, and then the targets are worth
- * nothing. Nothing is promised until the targets have been closed in order.
+ * Copies every sound record to the target that owns its AOR. Throws a store's error, and the targets are then worthless.
+ * Nothing is promised until the targets have been closed in order.
  * @param secret of the data directory, 32 bytes
  * @param progress is told how many records have been copied, now and then and at the end
  * @param now epoch ms

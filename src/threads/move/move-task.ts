@@ -1,5 +1,5 @@
-// The thread that moves bindings: opens both sides, moves, closes. Its own thread, so that the main one can show how far
-// it is and hear signals.
+// The thread that moves bindings: opens both sides, moves, closes. The main thread stays free to show progress and to
+// handle signals.
 
 import { mkdirSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
@@ -19,7 +19,7 @@ export interface MoveTask {
   readonly from: readonly RecordSourceOptions[];
   /** Directories of the new shards. */
   readonly to: readonly string[];
-  /** Of the data directory. */
+  /** Secret of the data directory. */
   readonly secret: Uint8Array;
 }
 
@@ -28,7 +28,7 @@ export interface MoveProgress {
   readonly total: number;
 }
 
-/** Moves; what it returns is on disk. @param task its port gets MoveProgress */
+/** Moves the bindings; its result is on disk. @param task its port gets MoveProgress */
 export function runMoveTask({ from, to, secret, port }: MoveTask & { readonly port: MessagePort }): MoveReport {
   const open: { close(): void }[] = [];
   const opened = <T extends { close(): void }>(store: T): T => {

@@ -1,4 +1,4 @@
-// Starts the thread that moves bindings and hears how far it is. Which stores, and what becomes of them, is server/'s.
+// Starts the thread that moves bindings, and hears its progress. server/ chooses the stores and their fate.
 
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -6,7 +6,7 @@ import { taskFile } from '../tasks/task-file.ts';
 import type { MoveReport } from './move-bindings.ts';
 import type { MoveProgress, MoveTask } from './move-task.ts';
 
-/** Rejects with what kept the move from its end; the new stores are then to be thrown away. */
+/** Rejects with the error that stopped the move; the new stores are then to be deleted. */
 export async function moveStores(task: MoveTask, progress: (report: MoveProgress) => void): Promise<MoveReport> {
   const { port1, port2 } = new MessageChannel();
   const piscina = new Piscina({

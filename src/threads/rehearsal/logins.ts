@@ -1,4 +1,4 @@
-// Users for a rehearsal in a store of their own, and what its shard needs to have them log in.
+// Users for a rehearsal in a store of their own, and the parts with which its shard authenticates them.
 
 import type { ShardAuth } from '../../shard/admission.ts';
 import { ha1sOf } from '../../users/ha1.ts';
@@ -7,7 +7,7 @@ import { UserTable } from '../../users/user-table.ts';
 import type { AuthTask } from '../shard-messages.ts';
 import { DOMAIN, HASHES, PASSWORD, userName } from './phones.ts';
 
-/** At once: few, so that they are garbage soon. */
+/** Users put at once: few, so that they are garbage soon. */
 const USERS_PUT = 128;
 
 /**

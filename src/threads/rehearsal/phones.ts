@@ -1,4 +1,5 @@
-// The phones of a rehearsal: what they send in each act, written into slots of the slab, and the nonces that they hear.
+// The phones of a rehearsal: their messages in each act, written into slots of the slab, and the nonces of their
+// challenges.
 
 import { hash } from 'node:crypto';
 import type { AlgorithmName } from '../../core/auth/auth-policy.ts';
@@ -17,12 +18,12 @@ export const HASHES: Partial<Record<AlgorithmName, string>> = {
   'SHA-512-256': 'sha512-256',
 };
 
-/** CSeq of each act. Who asks has no credentials, and hears a nonce. */
+/** CSeq of each act. A phone that `asks` has no credentials, and gets a nonce. */
 const CSEQ = { asks: 1, registers: 2, refreshes: 3, leaves: 4 };
 export type Act = keyof typeof CSEQ;
 
 const DIGITS = 6;
-/** Places in a message for what differs between phones. */
+/** Placeholders in a message for the parts that differ between phones. */
 const NUMBER = '#'.repeat(DIGITS);
 const NONCE = '$'.repeat(NONCE_CHARS);
 const HASH_SIGN = 0x23;
@@ -30,7 +31,7 @@ const DOLLAR = 0x24;
 const PERCENT = 0x25;
 
 const INSTANCE = `+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000${NUMBER}>"`;
-/** A Contact, and rows of its own; what differs in length has V8 see each way of a loop. */
+/** A Contact, and further rows; different lengths show V8 each branch of a loop. */
 const KINDS_OF_PHONES: readonly (readonly [contact: string, ...rows: string[]])[] = [
   [`<sip:u${NUMBER}@127.0.0.1:5060;ob>;${INSTANCE};reg-id=1`],
   [`<sip:us${NUMBER}@127.0.0.1:5060>`],
@@ -48,15 +49,15 @@ export class Phones {
   private readonly lengths: Int32Array;
   private readonly algorithm: AlgorithmName | undefined;
   private readonly templates: Record<Act, readonly Uint8Array[]>;
-  /** One behind the other: many small objects would have V8 enlarge the thread's memory for good. */
+  /** Nonces back to back: many small objects would have V8 enlarge the thread's memory for good. */
   private readonly nonces: Uint8Array;
   private act: Act = 'asks';
   private first = 0;
 
   /**
    * @param peers of the shard
-   * @param batch of how many speak at once, of `count`
-   * @param algorithm with which they log in; undefined: they need not
+   * @param batch number of phones, of `count`, that send at once
+   * @param algorithm of their logins; undefined: they need none
    */
   constructor(peers: Peers, batch: number, count: number, algorithm: AlgorithmName | undefined) {
     this.peers = peers;
@@ -67,7 +68,7 @@ export class Phones {
     this.templates = { asks: of('asks'), registers: of('registers'), refreshes: of('refreshes'), leaves: of('leaves') };
   }
 
-  /** Has the phones from `first` on send, one in each slot; the messages' lengths. */
+  /** Has the phones from `first` on send, one in each slot; returns the messages' lengths. */
   speak(act: Act, first: number): Int32Array {
     this.act = act;
     this.first = first;
@@ -88,10 +89,10 @@ export class Phones {
     return lengths;
   }
 
-  /** Keeps the nonces of challenges. Throws where credentials are refused: the rest would rehearse that. */
+  /** Keeps the nonces of challenges. Throws where credentials are refused: all further acts would rehearse refusals. */
   hear({ count, bytes, at, end, slot, status }: BatchResponses): void {
     for (let row = 0; row < count; row++) {
-      if (status[row] !== 401) continue; // the policy may refuse UDP, say
+      if (status[row] !== 401) continue; // the policy may refuse UDP, for example
       if (this.act !== 'asks') throw new Error(`401 to a phone that ${this.act}`);
       const answer = Buffer.from(bytes.buffer, bytes.byteOffset + at[row], end[row] - at[row]);
       const nonce = answer.indexOf('nonce="') + 'nonce="'.length;
@@ -150,7 +151,7 @@ function credentialsRow(user: string, act: Act, algorithm: AlgorithmName): strin
   return `Authorization: Digest username="${user}", realm="${DOMAIN}", nonce="${NONCE}", uri="sip:${DOMAIN}", response="${response}", ${how}`;
 }
 
-/** Writes a number wherever the message has a place for one. */
+/** Writes a number over each placeholder for numbers in the message. */
 function writeNumber(at: number, length: number, value: number): void {
   for (let p = at; p < at + length; p++) {
     if (slab[p] !== HASH_SIGN) continue;
@@ -160,7 +161,7 @@ function writeNumber(at: number, length: number, value: number): void {
   }
 }
 
-/** Writes bytes over the run of `place` in the message. */
+/** Writes bytes over the run of placeholder `place` in the message. */
 function fill(at: number, length: number, place: number, bytes: Uint8Array): void {
   const p = slab.indexOf(place, at);
   if (p >= 0 && p < at + length) slab.set(bytes, p);

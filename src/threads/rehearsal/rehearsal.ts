@@ -1,6 +1,6 @@
-// A shard's thread plays registrations through before the first one comes, in a store of their own that is removed afterwards: V8
-// compiles well only what has run some thousand times, and the first messages after a start are those of a crowd that comes back.
-// A first registration costs a third less for it (docs/decisions/0072).
+// A shard's thread rehearses registrations before the first one arrives, in a store of their own that is removed afterwards. V8
+// compiles well only code that has run some thousand times, and the first messages after a start are those of a returning crowd. A
+// first registration costs a third less with it (docs/decisions/0072).
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,17 +27,17 @@ import { collectGarbage } from './collect-garbage.ts';
 import { openLogins } from './logins.ts';
 import { type Act, DOMAIN, Phones } from './phones.ts';
 
-/** Shards that are made for it, one after the other: V8 learns nothing of what a first one does once. */
+/** Shards made for it, one after the other: V8 learns nothing from steps that a first shard does once. */
 const SHARDS = 2;
-/** Of each of them: enough that V8 has compiled all that they have to do with. */
+/** Phones of each shard: enough that V8 has compiled all code of their requests. */
 const PHONES = 2048;
 const BATCH = 32;
 const RING_BYTES = 1 << 18;
 
 /**
- * Before anything of a shard is made: V8 changes what it knows of a class with the objects that it sees, and those it has seen before
- * are strangers to the code it has compiled by then. With AORTA_WARM_UP=off in the environment it does without: a third of a start's
- * CPU, which is worth it only where more than some requests follow.
+ * Runs before any part of the shard is made: V8 changes its view of a class with the objects that it sees, and objects made earlier
+ * are strangers to code compiled later. AORTA_WARM_UP=off in the environment skips it: it costs a third of a start's CPU, which pays
+ * only where more than some requests follow.
  * @param answerRing of the shard that comes after it
  */
 export function warmShard(
@@ -53,7 +53,7 @@ export function warmShard(
   try {
     rehearse(directory, task, answerRing, createPipeline);
   } catch (error) {
-    // A full disk, say: the start goes on, or it ends where the shard's own store says why.
+    // A full disk, for example: the start continues, or fails where the shard's own store reports the reason.
     log('warn', 'no rehearsal: the first requests take longer', { error: String(error) });
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -63,7 +63,7 @@ export function warmShard(
 }
 
 /**
- * Takes some hundred milliseconds. Overwrites slots of the slab.
+ * Rehearses; this takes some hundred milliseconds. Overwrites slots of the slab.
  * @param directory of the rehearsal's own store; its content is removed
  */
 function rehearse(
@@ -89,7 +89,7 @@ function rehearse(
   }
 }
 
-/** Parts of the classes that the shard itself will have, so that V8 meets no others afterwards; nothing of theirs is shared. */
+/** Parts of the same classes as the shard's own, so that V8 meets no others afterwards; none of their memory is shared. */
 function rehearsalOptions(
   task: ShardTask,
   store: ShardOptions['store'],
@@ -115,7 +115,7 @@ function rehearsalOptions(
   };
 }
 
-/** Phones do all that they do in turns, so that V8 has seen all of it before it compiles anything. Half of them stay. */
+/** Phones do all their acts in turns, so that V8 has seen all of them before it compiles any. Half of the phones stay. */
 function play(
   { counters, measures }: ShardOptions & { readonly measures: Measures },
   shard: Pipeline,

@@ -1,4 +1,4 @@
-// The helper thread that keeps the read model of all shards. What it does is shared-location-writer's; here is how it waits, and how it stops.
+// The helper thread that keeps the read model of all shards. shared-location-writer does the work; this file has its waiting and its stop.
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { LogFiles } from '../../location/log/log-files.ts';
@@ -9,21 +9,21 @@ import { BEAT_MS, SharedLocationWriter } from '../../location/shared/shared-loca
 import type { TableNews, TableParts } from '../../location/table/binding-table.ts';
 import { Bell, FlagWait, ORDER_STOP } from '../../shard/rings/bell.ts';
 
-/** Changes gather so long before they are written, once it has been woken. */
+/** Changes gather for so long after a wake before they are written. */
 const GATHER_MS = 2;
-/** After an error. */
+/** Pause after an error. */
 const RETRY_MS = 5000;
 
-/** What a shard gives for it when it has opened its store. */
+/** A shard's part in the read model, given when it has opened its store. */
 export interface SharedLocationSource {
   readonly directory: string;
   readonly parts: TableParts;
   readonly changes: SharedArrayBuffer;
-  /** Brings TableNews. */
+  /** Port that TableNews arrive at. */
   readonly port: MessagePort;
 }
 
-/** To the helper. */
+/** An order to the helper. */
 export type SharedLocationOrder =
   | { readonly type: 'opened'; readonly shard: number; readonly source: SharedLocationSource }
   | { readonly type: 'ended'; readonly shard: number }
@@ -37,7 +37,7 @@ export interface SharedLocationSettings {
   readonly orders: MessagePort;
 }
 
-/** From the helper. */
+/** News from the helper. */
 export interface SharedLocationNews {
   readonly problem: string;
 }
@@ -48,7 +48,7 @@ function run({ data, shards, about, bell: memory, orders }: SharedLocationSettin
   const sleeper = new FlagWait(memory);
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
-    const stopping = bell.order === ORDER_STOP; // first: what was told before is written below
+    const stopping = bell.order === ORDER_STOP; // first: changes told before it are written below
     try {
       handleOrders(orders, writer);
       if (writer.step(performance.now()) && !(stopping && writer.idle)) continue;

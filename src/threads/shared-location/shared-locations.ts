@@ -1,4 +1,4 @@
-// The main thread's part of the read model: starts its helper thread, tells it of the shards' lives, and logs what fails.
+// The main thread's part of the read model: starts its helper thread, tells it of the shards' lives, and logs failures.
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { givesGruus, type Policy } from '../../core/uas/policy.ts';
@@ -15,7 +15,7 @@ import type {
   SharedLocationSource,
 } from './shared-location-task.ts';
 
-/** What a shard is given to tell of its changes. */
+/** Memory by which a shard reports its changes. */
 export interface ChangedKeysMemory {
   readonly keys: SharedArrayBuffer;
   readonly bell: SharedArrayBuffer;
@@ -30,7 +30,7 @@ export interface SharedLocationsOptions {
   readonly log: ShardLog;
 }
 
-/** Where the options ask for a read model. */
+/** The read model, where the options ask for one. */
 export function openSharedLocations({ sharedLocation: data, ...options }: PoolOptions): SharedLocations | undefined {
   return data === undefined ? undefined : new SharedLocations({ ...options, data });
 }
@@ -89,9 +89,9 @@ export class SharedLocations {
     this.order({ type: 'configure', about: this.about(policy) });
   }
 
-  /** What the shards changed until now is written. */
+  /** Resolves when all changes until now are written. */
   async close(): Promise<void> {
-    this.worker.ref(); // else a program that has nothing left but this wait ends here, with the rest of its stop undone
+    this.worker.ref(); // else a program that only awaits this would end here, with the rest of its stop undone
     this.bell.give(ORDER_STOP);
     await this.exited;
     this.orders.close();

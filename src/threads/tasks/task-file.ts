@@ -1,9 +1,9 @@
-// Where the programs of threads are: built, for threads load no TypeScript.
+// Files of the threads' programs: built ones, because threads load no TypeScript.
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** A program of a thread, by the name of its file in the build (scripts/build.js). */
+/** A thread's program, by the name of its file in the build (scripts/build.js). */
 export type TaskName =
   | 'shard-task'
   | 'cluster-shard-task'
@@ -13,7 +13,7 @@ export type TaskName =
   | 'shared-location-task'
   | 'tls-relay-task';
 
-/** The build, as seen from this module: in it, in what tests and benchmarks are made into (.build/test), in src. */
+/** The build folder, relative to this module: in the build, in the output of tests and benchmarks (.build/test), in src. */
 const BUILD = ['./', '../../dist/', '../../../dist/'];
 
 export function taskFile(name: TaskName): string {

@@ -1,5 +1,5 @@
 // Messages whose user's credentials are being fetched: a shard hands them to the main thread, which keeps them until the
-// provider has answered and puts them into the shard's ring again. Bounded; rare, so plain code.
+// provider has answered, and puts them into the shard's ring again. Bounded; rare, so plain code.
 
 import type { Authenticator } from '../../core/auth/authenticator.ts';
 import type { TokenOffer } from '../../core/auth/bearer.ts';
@@ -9,29 +9,29 @@ import { createPeers, type Peers } from '../../sip/sources.ts';
 /** Messages that may wait, by shard. */
 const WAITING_MAX = 1024;
 
-/** Where access tokens count. */
+/** Present where access tokens are accepted. */
 export interface TokenTask {
   readonly offer: TokenOffer;
-  /** State of whom they are shown (PROVIDER_*). */
+  /** State of the provider that verifies them (PROVIDER_*). */
   readonly state: Int32Array;
 }
 
 export interface WaitingMessage {
   readonly user: string;
   readonly realm: string;
-  /** Access token that `user` is the name of. */
+  /** Access token whose name is `user`. */
   readonly token?: string;
   readonly bytes: Uint8Array;
-  /** One row: where it came from. */
+  /** One row: the message's source. */
   readonly peers: Peers;
 }
 
-/** Shared by a shard and the main thread: how many wait. */
+/** Memory for the number of waiting messages, shared by a shard and the main thread. */
 export function createWaitingMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(4);
 }
 
-/** Where the shard leaves messages that wait for credentials. */
+/** A shard's side of messages that wait for credentials. */
 export class PendingCredentials {
   private readonly count: Int32Array;
   private readonly tell: (message: WaitingMessage) => void;
@@ -41,7 +41,7 @@ export class PendingCredentials {
     this.tell = tell;
   }
 
-  /** The message in a slot waits for the user that its authentication asked for; false where too many do. */
+  /** Has the message in a slot wait for the user that its authentication asked for; false where too many messages wait. */
   enter(slot: number, length: number, peers: Peers, authenticator: Authenticator): boolean {
     if (Atomics.load(this.count, 0) >= WAITING_MAX) return false;
     Atomics.add(this.count, 0, 1);
@@ -51,12 +51,12 @@ export class PendingCredentials {
   }
 }
 
-/** The main thread has let one out. */
+/** The main thread has released one. */
 export function endWaiting(memory: SharedArrayBuffer): void {
   Atomics.sub(new Int32Array(memory), 0, 1);
 }
 
-/** A row of its own. */
+/** A copy of a row, on its own. */
 export function rowOf(peers: Peers, row: number): Peers {
   const one = createPeers(1);
   for (const column of Object.keys(one) as (keyof Peers)[]) {

@@ -1,5 +1,5 @@
-// Lookups that wait for devices to wake: a shard hands them to the main thread, which keeps them until the devices have registered, or have
-// had their time, and puts them into the shard's ring again. Bounded; rare, so plain code.
+// Lookups that wait for devices to wake. A shard hands them to the main thread, which keeps them until the devices have registered or their
+// time is over. Then it puts them into the shard's ring again. Bounded; rare, so plain code.
 
 import type { PushDevice } from '../../core/binding/push-device.ts';
 import type { WakeDevices } from '../../shard/sleepers.ts';
@@ -11,17 +11,17 @@ import { rowOf } from './pending-credentials.ts';
 const WAITING_MAX = 4096;
 
 export interface WaitingLookup {
-  /** Of the AOR: four words. */
+  /** Key of the AOR: four words. */
   readonly key: Uint32Array;
   readonly devices: readonly PushDevice[];
   readonly bytes: Uint8Array;
-  /** One row: where it came from. */
+  /** One row: the lookup's source. */
   readonly peers: Peers;
 }
 
 /**
- * Where a shard leaves lookups that wait.
- * @param memory as for credentials, of its own
+ * A shard's side of waiting lookups.
+ * @param memory like that for credentials, but its own
  * @param peers of the slots
  */
 export function holdLookups(

@@ -1,20 +1,20 @@
-// Tokens for connections, one after the other, out of numbers that no earlier life of the server has used. Which of them stand
-// for a connection now is flows' and live-flows' affair.
+// Tokens for connections, one after the other, out of numbers that no earlier life of the server has used. flows and
+// live-flows know the connection of a token.
 
 import { randomInt } from 'node:crypto';
 
-/** Where tokens come from. */
+/** The source of tokens. */
 export interface FlowNumbers {
   readonly first: number;
-  /** Numbers reserved from `first` on. */
+  /** Count of numbers reserved from `first` on. */
   readonly step: number;
-  /** Reserves as many again. */
+  /** Reserves as many numbers again. */
   reserve(): void;
 }
 
 const TOKENS = 2 ** 32;
 
-/** Numbers from anywhere, kept nowhere: for who leaves nothing behind that could name an earlier connection. */
+/** Random numbers, saved nowhere: for servers that leave nothing behind that could name an earlier connection. */
 export function unsavedNumbers(): FlowNumbers {
   return { first: randomInt(TOKENS), step: TOKENS, reserve: () => {} };
 }
@@ -29,7 +29,7 @@ export class FlowTokens {
     this.following = numbers.first;
   }
 
-  /** Never 0. Throws where no more can be reserved; then nothing has been given. */
+  /** The next token, never 0. Throws where no more can be reserved; then no token has been given. */
   next(): number {
     const isLast = this.used + 1 >= this.numbers.step - 1;
     if (isLast) this.numbers.reserve();

@@ -1,5 +1,5 @@
-// The table of live connections, whatever their transport: token → connection, who its peer is, how many there are and may
-// be. Knows no socket and no SIP; listeners open and end flows, answers find their connection here.
+// The table of live connections of every transport: token → connection, its peer, the number of connections and its limits.
+// It knows no socket and no SIP; listeners open and end flows, answers find their connection here.
 
 import { parseIp } from '../../sip/ip.ts';
 import { ANSWERED_BY_MAIN, ANSWERED_BY_MAIN_TRUSTED, type Peers, TRANSPORT_NAMES } from '../../sip/sources.ts';
@@ -10,17 +10,17 @@ import { type FlowNumbers, FlowTokens } from './flow-tokens.ts';
 import type { LiveFlows } from './live-flows.ts';
 import type { StreamPolicy } from './stream-policy.ts';
 
-/** What the table needs of a connection. */
+/** A connection as the table knows it. */
 export interface Connection {
-  /** Sends a copy of bytes[at, end); false where it is not to be sent: the connection closes, or its peer does not read. */
+  /** Sends a copy of bytes[at, end); false where it cannot: the connection closes, or its peer does not read. */
   send(bytes: Uint8Array, at: number, end: number): boolean;
-  /** The ring has space again for what `StreamEvents.message` refused. */
+  /** The ring has space again for the message that `StreamEvents.message` refused. */
   resume(): void;
-  /** Ends it; what has been written still leaves. */
+  /** Closes the connection; bytes written before still leave. */
   close(): void;
 }
 
-/** Who is at the other end. */
+/** The peer of a connection. */
 export interface FlowSource {
   /** TRANSPORT_*. */
   readonly transport: number;
@@ -37,27 +37,27 @@ export interface FlowSource {
 export interface FlowCounts {
   open: number;
   opened: number;
-  /** By TRANSPORT_*: those that stand, and those taken since the start. */
+  /** By TRANSPORT_*: connections open now, and connections opened since the start. */
   readonly openBy: number[];
   readonly openedBy: number[];
-  /** Not let in: as many as there may be, in all or from their source. */
+  /** Refused: the limit of connections, in all or from their source, was reached. */
   refusedTotal: number;
   refusedSource: number;
-  /** Not let in: too few descriptors are left, or no number for it could be had. */
+  /** Refused: too few descriptors were left, or no number could be reserved. */
   refusedDescriptors: number;
-  /** Ended by us: silent for too long, a message that took too long to come, answers that were not read. */
+  /** Closed by us: silent for too long, a message that took too long to arrive, answers that were not read. */
   idle: number;
   slow: number;
   unread: number;
-  /** Ended because nothing behind could be read: no SIP at all, or no usable length. */
+  /** Closed because the bytes could not be read: no SIP at all, or no usable length. */
   notSip: number;
   badFrame: number;
-  /** Ended because its half message was the oldest when the budget for such was spent. */
+  /** Closed because its half message was the oldest when the budget for half messages was spent. */
   crowded: number;
   tlsFailed: number;
-  /** Double CRLFs that came. */
+  /** Double CRLFs received. */
   pings: number;
-  /** Bytes between messages that were neither that nor SIP, and have been skipped. */
+  /** Bytes between messages that were neither double CRLFs nor SIP, and were skipped. */
   skippedBytes: number;
 }
 
@@ -100,8 +100,8 @@ export class Flows {
   }
 
   /**
-   * Whether one more connection from this address has a place, beside `pending` ones in all, `pendingHere` of them from
-   * there, that have no flow yet. A refusal is counted.
+   * Whether there is capacity for one more connection from this address, beside `pending` ones without a flow,
+   * `pendingHere` of them from this address. A refusal is counted.
    */
   hasCapacity(address: string, pending: number, pendingHere: number): boolean {
     const { counts, policy, live, scratch } = this;
@@ -123,7 +123,7 @@ export class Flows {
     return false;
   }
 
-  /** The token of a new connection, never 0; 0 where it may not be: too many in all, or from this source. */
+  /** The token of a new connection, never 0; 0 where the limit is reached, in all or from this source. */
   open(connection: Connection, source: FlowSource): number {
     const { counts, peers } = this;
     const address = (source.address ?? '').split('%', 1)[0];
@@ -132,7 +132,7 @@ export class Flows {
     if (token === 0) return 0;
     const row = this.rowOf(token);
     const family = parseIp(address, peers.ip, row << 4);
-    if (family === 0) return 0; // gone already
+    if (family === 0) return 0; // closed already
     const key = sourceKey(peers.ip, row << 4, family);
     this.perSource.set(key, (this.perSource.get(key) ?? 0) + 1);
     peers.family[row] = family;
@@ -161,17 +161,17 @@ export class Flows {
     return token & (this.live.slots - 1);
   }
 
-  /** Whether the connection is still there. */
+  /** Whether the connection is open. */
   isAlive(token: number): boolean {
     return this.live.isAlive(token);
   }
 
-  /** Sends bytes[at, end) to the other end; false where the flow has ended or takes no more. */
+  /** Sends bytes[at, end) to the peer; false where the flow has ended or accepts no more. */
   send(token: number, bytes: Uint8Array, at: number, end: number): boolean {
     return this.find(token)?.send(bytes, at, end) ?? false;
   }
 
-  /** The peer has shown that it is one of ours, which may speak for users (sources.ts). */
+  /** The peer has proved to be one of ours, which may speak for users (sources.ts). */
   vouch(token: number): void {
     if (this.live.isAlive(token)) this.peers.answeredByMain[this.rowOf(token)] = ANSWERED_BY_MAIN_TRUSTED;
   }
@@ -184,7 +184,7 @@ export class Flows {
     this.find(token)?.close();
   }
 
-  /** The listener reports that the connection is gone. False where that was known. */
+  /** The listener reports that the connection is closed. False where that was known. */
   ended(token: number): boolean {
     if (!this.live.isAlive(token)) return false;
     const row = this.rowOf(token);
@@ -207,7 +207,7 @@ export class Flows {
     Atomics.store(rows.unanswered, row, 0);
   }
 
-  /** 0 where none can be had: the numbers' file cannot be written; `Connections` logs it. */
+  /** 0 where no token is available because the numbers' file cannot be written; `Connections` logs it. */
   private newToken(): number {
     try {
       for (;;) {

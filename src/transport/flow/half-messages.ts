@@ -1,30 +1,30 @@
-// What one thread keeps of messages that are not whole yet: how many bytes in all, and which began first. With more than it may
-// keep the oldest is ended, so that its sender loses to one that has just begun.
+// One thread's account of incomplete messages: their bytes in all, and the order in which they began. Above the limit the
+// oldest is cut off, so that its sender loses to one that has just begun.
 // @hot
 
-/** Besides its bytes: the objects that stand for it. */
+/** Bytes of the objects for it, beside its content. */
 const HALF_BYTES = 512;
 
-/** One message under way, or the connection that has it. */
+/** One message in progress, or its connection. */
 export interface Half {
-  /** Written by HalfMessages alone: bytes counted for it. */
+  /** Bytes counted for it; only HalfMessages writes it. */
   halfBytes: number;
 }
 
 export class HalfMessages<T extends Half> {
-  /** Bytes of all. */
+  /** Bytes of all half messages. */
   bytes = 0;
   private readonly bytesMax: number;
   private readonly cut: (half: T) => void;
   private readonly oldestFirst = new Set<T>();
 
-  /** @param bytesMax of all together @param cut ends a connection in the middle of its message */
+  /** @param bytesMax of all together @param cut closes a connection in the middle of its message */
   constructor(bytesMax: number, cut: (half: T) => void) {
     this.bytesMax = bytesMax;
     this.cut = cut;
   }
 
-  /** So many bytes are kept of a message under way. @param anew whether it has begun since the last call */
+  /** So many bytes of the message in progress are kept. @param anew whether it has begun since the last call */
   keeps(half: T, bytes: number, anew: boolean): void {
     if (anew && half.halfBytes > 0) this.ended(half);
     if (half.halfBytes === 0) this.oldestFirst.add(half);
@@ -33,7 +33,7 @@ export class HalfMessages<T extends Half> {
     half.halfBytes = counted;
   }
 
-  /** Nothing is under way there any more. */
+  /** The half has no message in progress any more. */
   ended(half: T): void {
     if (half.halfBytes === 0) return;
     this.bytes -= half.halfBytes;
@@ -41,7 +41,7 @@ export class HalfMessages<T extends Half> {
     this.oldestFirst.delete(half);
   }
 
-  /** Cuts the oldest until the rest is no more than may be kept. */
+  /** Cuts the oldest until the rest is within the limit. */
   trim(): void {
     while (this.bytes > this.bytesMax) {
       const [oldest] = this.oldestFirst;

@@ -1,5 +1,6 @@
-// Connections that have not finished their handshake: how many in all, and how many of each source. Their listener hears that
-// one has ended, but not always whose it was, and ends each after a time: what is not known to be over is forgotten by then.
+// Connections with an unfinished handshake: their number in all, and for each source. The listener learns that a handshake
+// has ended, but not always of which source, and it ends each one after a time. Handshakes of unknown outcome are forgotten
+// by then.
 
 export class HandshakeCounts {
   total = 0;
@@ -8,12 +9,12 @@ export class HandshakeCounts {
   private old = new Map<string, number>();
   private turnAt = 0;
 
-  /** @param lifeMs none lasts longer */
+  /** @param lifeMs longest time of a handshake */
   constructor(lifeMs: number) {
     this.lifeMs = lifeMs;
   }
 
-  /** Handshakes of a source, those that have failed within the last 2 * lifeMs perhaps included. */
+  /** Handshakes of a source; may include those that have failed within the last 2 * lifeMs. */
   of(source: string, now: number): number {
     this.turn(now);
     return (this.young.get(source) ?? 0) + (this.old.get(source) ?? 0);
@@ -26,7 +27,7 @@ export class HandshakeCounts {
     if (source !== null) this.young.set(source, (this.young.get(source) ?? 0) + 1);
   }
 
-  /** @param source null where it is not known any more */
+  /** @param source null where it is not known */
   remove(source: string | null): void {
     this.total--;
     if (source === null) return;

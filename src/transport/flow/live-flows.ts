@@ -11,7 +11,7 @@ export function createLiveFlowsMemory(connections: number): SharedArrayBuffer {
   return new SharedArrayBuffer(slots * 4);
 }
 
-/** A token's low bits are its slot, where the token itself stands while its flow is alive. */
+/** A token's low bits are its slot; the slot holds the token while its flow is alive. */
 export class LiveFlows {
   readonly slots: number;
   private readonly tokens: Int32Array;
@@ -30,12 +30,12 @@ export class LiveFlows {
     return this.tokens[token & (this.slots - 1)] === 0;
   }
 
-  /** For the writer. */
+  /** For the writer: the flow begins. */
   begin(token: number): void {
     Atomics.store(this.tokens, token & (this.slots - 1), token | 0);
   }
 
-  /** For the writer. */
+  /** For the writer: the flow ends. */
   end(token: number): void {
     Atomics.store(this.tokens, token & (this.slots - 1), 0);
   }

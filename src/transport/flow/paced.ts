@@ -1,7 +1,7 @@
-// Work that comes in storms, done a little at a time with rests between, so that neither the thread's other work nor threads
-// on the same core have to wait for all of it.
+// Work that arrives in storms, done in small parts with rests between, so that neither the thread's other work nor threads
+// on the same core wait for all of it.
 
-/** By default: a millisecond, and twice that for threads on the same core. */
+/** By default: a millisecond of work, and a rest twice as long for threads on the same core. */
 const WORK_MS = 1;
 const REST_MS = 2;
 /** Pieces between two looks at the clock. */
@@ -15,7 +15,7 @@ export class Paced<T> {
   private first = 0;
   private pending = false;
 
-  /** @param restMs 0: only as long as what the event loop has to do */
+  /** @param restMs 0: only a turn of the event loop */
   constructor(work: (piece: T) => void, workMs = WORK_MS, restMs = REST_MS) {
     this.work = work;
     this.workMs = workMs;
@@ -29,7 +29,7 @@ export class Paced<T> {
     setImmediate(() => this.some());
   }
 
-  /** Does all that is left, at once. */
+  /** Does all remaining work at once. */
   finish(): void {
     while (this.first < this.queue.length) this.work(this.queue[this.first++]);
   }

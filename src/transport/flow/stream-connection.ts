@@ -1,5 +1,5 @@
-// One TCP or TLS connection: its bytes become messages, answers become bytes, and it ends in order. What is kept for it while
-// it is silent is this object and the socket. When it has been silent for too long is tcp-listener's.
+// One TCP or TLS connection: its bytes become messages, answers become bytes, and it closes in order. A silent connection costs this
+// object and the socket. tcp-listener closes connections that are silent for too long.
 
 import type { Socket } from 'node:net';
 import { awaitsResponse, isFinalResponse } from '../../sip/awaited.ts';
@@ -10,21 +10,21 @@ import type { HalfConnection, StreamListenerOptions } from './stream-listener.ts
 
 const PONG = Buffer.from('\r\n');
 const PENDING_BYTES_MIN = 2048;
-/** How long answers may still take once the other end has said its last, or said what could not be read. */
+/** Time left for answers once the peer has sent its last byte, or bytes that cannot be read. */
 const ANSWERS_MS = 10_000;
-/** How long a socket without a flow waits for the other end. */
+/** Time that a socket without a flow waits for its peer. */
 const LINGER_MS = 2000;
-/** What is read and forgotten of a connection that ends: a socket that closes over unread bytes may cost the peer our last answers. */
+/** Bytes read and dropped while a connection closes: a socket that closes over unread bytes may cost the peer our last answers. */
 const DRAINED_BYTES_MAX = 64 << 10;
 
-/** A socket knows its connection; so its listeners are functions that all sockets share. */
+/** A socket knows its connection, so that all sockets share the same listener functions. */
 interface OwnedSocket extends Socket {
   connection?: StreamConnection;
 }
 
-/** What all connections of a listener share. */
+/** Options shared by all connections of a listener. */
 export interface ConnectionOptions extends StreamListenerOptions {
-  /** A connection is no more, or of no more use. */
+  /** The connection is closed, or of no more use. */
   gone(connection: StreamConnection): void;
   /** Calls its `leave` when there is time for it. */
   leaving(connection: StreamConnection): void;
@@ -33,14 +33,14 @@ export interface ConnectionOptions extends StreamListenerOptions {
 export class StreamConnection implements Connection, HalfConnection {
   token = 0;
   halfBytes = 0;
-  /** When bytes last came, and when the first of the message under way did, 0 without one; epoch ms. */
+  /** When bytes last arrived, and the first byte of the message in progress, 0 without one; monotonic ms. */
   heardAt = monotonicMs();
   messageSince = 0;
   private readonly options: ConnectionOptions;
-  /** The socket that was accepted; once a TLS handshake is over, the one inside. */
+  /** The accepted socket; after a TLS handshake, the decrypted one. */
   private socket: Socket;
   private readonly framer = new Framer();
-  /** Bytes of a message that is not whole, or not taken yet. */
+  /** Bytes of a message that is incomplete, or not accepted yet. */
   private pending: Buffer | null = null;
   private pendingLength = 0;
   /** Requests handed on less final responses sent: never below zero, and not exact, since not every request is answered. */
@@ -48,7 +48,7 @@ export class StreamConnection implements Connection, HalfConnection {
   private reading = true;
   private ending = false;
   private drained = 0;
-  /** Whether a message has been handed on since bytes last came. */
+  /** Whether a message has been handed on since bytes last arrived. */
   private handed = false;
 
   constructor(socket: Socket, options: ConnectionOptions) {
@@ -56,7 +56,7 @@ export class StreamConnection implements Connection, HalfConnection {
     this.options = options;
   }
 
-  /** Takes bytes in from now on, from the socket accepted or the one inside its TLS. */
+  /** Starts reading, from the accepted socket or the decrypted one inside its TLS. */
   start(socket: OwnedSocket): void {
     if (socket !== this.socket) socket.on('error', onError);
     this.socket = socket;
@@ -65,7 +65,7 @@ export class StreamConnection implements Connection, HalfConnection {
     socket.on('end', onEnd);
   }
 
-  /** Has `gone` called once the connection is no more, whatever ended it. */
+  /** Has `gone` called once the connection is closed, for any reason. */
   watch(): void {
     const socket: OwnedSocket = this.socket;
     socket.connection = this;
@@ -102,7 +102,7 @@ export class StreamConnection implements Connection, HalfConnection {
     return true;
   }
 
-  /** Bytes have come. */
+  /** Bytes have arrived. */
   receive(chunk: Buffer): void {
     if (this.ending) return this.drain(chunk.length);
     this.heardAt = monotonicMs();
@@ -127,8 +127,8 @@ export class StreamConnection implements Connection, HalfConnection {
   }
 
   /**
-   * The other end says no more. What it asked is still answered; where that has been done nobody can be reached here any more, whatever
-   * is left of the socket: thousands that end at once would wait for each other's goodbyes.
+   * The peer sends no more. Its requests are still answered. Once they are, nobody can be reached over the connection, whatever remains
+   * of the socket: thousands that close at once would wait for each other's farewells.
    */
   ended(): void {
     if (this.ending || this.waiting > 0) return this.finish();
@@ -143,7 +143,7 @@ export class StreamConnection implements Connection, HalfConnection {
     setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
   }
 
-  /** Takes in no more; what was asked is still answered. */
+  /** Accepts no more messages; received requests are still answered. */
   finish(): void {
     if (this.ending) return;
     this.stopReading();
@@ -176,7 +176,7 @@ export class StreamConnection implements Connection, HalfConnection {
     else this.socket.pause();
   }
 
-  /** Notes what is under way, and since when. */
+  /** Notes the message in progress, and when it began. */
   private noteHalf(): void {
     if (this.ending) return;
     const { halves } = this.options;
@@ -200,7 +200,7 @@ export class StreamConnection implements Connection, HalfConnection {
     }
   }
 
-  /** Hands on what is whole in bytes[at, end); returns where the rest begins. */
+  /** Hands on the complete messages of bytes[at, end); returns where the rest begins. */
   private frames(bytes: Buffer, from: number, end: number): number {
     const { framer, options } = this;
     let at = from;
@@ -225,7 +225,7 @@ export class StreamConnection implements Connection, HalfConnection {
     return at;
   }
 
-  /** RFC 5626 §4.4.1. A peer that asks and does not read gets no more of them. */
+  /** RFC 5626 §4.4.1. A peer that pings and does not read gets no more pongs. */
   private pong(): void {
     const { counts } = this.options.flows;
     counts.pings++;

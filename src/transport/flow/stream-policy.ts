@@ -7,21 +7,21 @@ export interface StreamPolicy {
   readonly connectionsMax: number;
   /** Connections from one source: an IPv4 address, an IPv6 /64. */
   readonly connectionsPerSourceMax: number;
-  /** A connection from which nothing came for this long is closed. */
+  /** A connection without a byte received for this long is closed. */
   readonly idleMs: number;
   /** A message, from its first byte on, and a TLS handshake take no longer than this. */
   readonly messageMs: number;
-  /** Answers that a peer has not read; with more it is closed. */
+  /** Bytes of answers that a peer has not read; with more its connection is closed. */
   readonly unsentBytesMax: number;
-  /** What comes up to a message's empty line. */
+  /** Bytes of a message up to and with its empty line. */
   readonly headBytesMax: number;
-  /** What is kept of all messages that are not whole; with more the oldest of them ends its connection. Each thread has its share. */
+  /** Bytes kept of all incomplete messages; with more the oldest of them costs its connection. Each thread has its share. */
   readonly incompleteBytesMax: number;
 }
 
 const INCOMPLETE_BYTES_MIN = 4 << 20;
 const INCOMPLETE_BYTES_MAX = 64 << 20;
-/** Of the memory that the process may have. */
+/** Share of the memory that the process may have. */
 const INCOMPLETE_SHARE = 1 / 64;
 
 export const DEFAULT_STREAM_POLICY: StreamPolicy = {
@@ -38,7 +38,7 @@ function incompleteBytes(memory: number): number {
   return Math.round(Math.min(Math.max(memory * INCOMPLETE_SHARE, INCOMPLETE_BYTES_MIN), INCOMPLETE_BYTES_MAX));
 }
 
-/** Limits of what is not whole yet, as one thread has them. */
+/** Limits of incomplete messages, as one thread has them. */
 export type FramingLimits = Pick<StreamPolicy, 'headBytesMax' | 'incompleteBytesMax'>;
 
 /** Each thread that reads connections has its share of incompleteBytesMax. */

@@ -1,4 +1,4 @@
-// Which answers of a batch the kernel gets as one message: those to one address whose lengths are close. It cuts such a message into
+// Groups answers of a batch that the kernel gets as one message: those to one address with similar lengths. It cuts such a message into
 // datagrams of one length (UDP_SEGMENT), so shorter answers grow by spaces before their Content-Length's value (HCOLON, RFC 3261 §25.1).
 // @hot
 
@@ -6,17 +6,17 @@ import { SLOT_COUNT } from '../../sip/parser/slab.ts';
 import type { Peers } from '../../sip/sources.ts';
 import type { Datagrams, UdpSocket } from './linux-udp.ts';
 
-/** Datagrams in one message: what kernels since 4.18 take. */
+/** Datagrams in one message: the limit of kernels since 4.18. */
 const RUN_COUNT_MAX = 64;
 /** Fewer are sent one by one: little is gained, and a capture on this machine shows each. */
 export const RUN_COUNT_MIN = 4;
-/** Answers whose lengths share this many bytes' class are one run: none grows by as much. */
+/** Answers of one length class, 2^CLASS_BITS bytes wide, form a run: none grows by so much. */
 const CLASS_BITS = 5;
-/** The longest that may be part of a run: what fits an Ethernet frame over IPv6. */
+/** The longest that may be part of a run: it fits an Ethernet frame over IPv6. */
 const RUN_BYTES_MAX = 1452;
 /** The end of an answer without a body. */
 const END = Buffer.from('\r\nContent-Length: 0\r\n\r\n');
-/** What follows the colon: this is where spaces go. */
+/** Bytes after the colon: spaces are inserted before them. */
 export const END_VALUE_BYTES = ' 0\r\n\r\n'.length;
 
 const TABLE_SIZE = 2 * SLOT_COUNT;
@@ -33,11 +33,11 @@ function mayGrow(bytes: Uint8Array, at: number, end: number): boolean {
 /** The answers of one batch by runs: of run `r` the first is `head[r]`, the one after `i` is `next[i]`, -1 behind the last. */
 export class AnswerRuns {
   count = 0;
-  /** The longest answer that may be part of a run; lower where a device or a way to a peer takes no longer ones. */
+  /** The longest answer that may be part of a run; lower where a device or a path to a peer carries only shorter ones. */
   bytesMax = RUN_BYTES_MAX;
   readonly head = new Int16Array(SLOT_COUNT);
   readonly next = new Int16Array(SLOT_COUNT);
-  /** Answers of a run, and the length of the longest, in bytes. */
+  /** Number of answers in a run, and the length of the longest, in bytes. */
   readonly members = new Int16Array(SLOT_COUNT);
   readonly longest = new Int32Array(SLOT_COUNT);
   private readonly tail = new Int16Array(SLOT_COUNT);
@@ -57,7 +57,7 @@ export class AnswerRuns {
     this.count = 0;
   }
 
-  /** Puts answer `i`, which belongs to `socket`, into a run. Callers see to it that no more than SLOT_COUNT are added. */
+  /** Puts answer `i`, which belongs to `socket`, into a run. Callers add at most SLOT_COUNT answers. */
   add(answers: Datagrams, i: number, socket: UdpSocket): void {
     const length = answers.end[i] - answers.at[i];
     this.next[i] = -1;
@@ -86,7 +86,7 @@ export class AnswerRuns {
     this.longest[run] = length;
   }
 
-  /** The place in the table of the run that answer `i` may join, or a free one. */
+  /** The index in the table of the run that answer `i` may join, or of a free one. */
   private find(answers: Datagrams, i: number, lengthClass: number): number {
     const ip = answers.slot[i] << 2;
     let hash = Math.imul(this.ipWords[ip] ^ this.ipWords[ip + 3], 0x9e3779b1) ^ (answers.port[i] << 8) ^ lengthClass;
@@ -99,7 +99,7 @@ export class AnswerRuns {
     }
   }
 
-  /** Whether two answers leave for one address from one address. */
+  /** Whether two answers have the same destination and the same source address. */
   private sameWay(answers: Datagrams, a: number, b: number): boolean {
     if (answers.port[a] !== answers.port[b]) return false;
     const { ipWords, localWords, peers } = this;

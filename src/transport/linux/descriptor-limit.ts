@@ -1,4 +1,4 @@
-// How many file descriptors the process may have, where the system says: each connection takes one.
+// The limit of file descriptors of the process, where the system reports it: each connection takes one.
 
 import { readFileSync } from 'node:fs';
 

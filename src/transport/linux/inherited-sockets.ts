@@ -1,5 +1,5 @@
-// Sockets that were bound before this process began and outlive it (systemd's socket activation, sd_listen_fds(3)): what comes
-// while it restarts waits in them. Here: which there are, and for which listener. Reading them is the transports'.
+// Sockets that were bound before this process began and outlive it (systemd's socket activation, sd_listen_fds(3)): messages
+// that arrive during a restart wait in them. This file finds them, and their listeners; the transports read them.
 
 import { formatIp, parseIp } from '../../sip/ip.ts';
 import type { ListenAddress } from '../listener.ts';
@@ -10,14 +10,14 @@ const FIRST_FD = 3;
 export interface InheritedSocket {
   readonly fd: number;
   readonly kind: 'udp' | 'stream';
-  /** As formatIp has it. */
+  /** In the form of formatIp. */
   readonly host: string;
   readonly port: number;
 }
 
 /**
- * Takes the sockets that the environment tells of, once: the variables are removed from it. None where they are meant for
- * another process. Throws an Error where one is no IP socket, or they cannot be looked at on this machine.
+ * Takes the sockets named by the environment, once: the variables are removed from it. None where they are meant for another
+ * process. Throws an Error where one is no IP socket, or they cannot be examined on this machine.
  */
 export function claimInheritedSockets(env: NodeJS.ProcessEnv): InheritedSocket[] {
   const count = Number(env.LISTEN_FDS ?? 0);
@@ -29,7 +29,7 @@ export function claimInheritedSockets(env: NodeJS.ProcessEnv): InheritedSocket[]
   return Array.from({ length: count }, (_, i) => describe(calls, FIRST_FD + i));
 }
 
-/** Those of a listener: several share the load of UDP. */
+/** The sockets of a listener: several share the load of UDP. */
 export function socketsFor(inherited: readonly InheritedSocket[], { transport, host, port }: ListenAddress): number[] {
   const kind = transport === 'udp' ? 'udp' : 'stream';
   const bytes = new Uint8Array(16);

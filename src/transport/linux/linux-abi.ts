@@ -1,5 +1,5 @@
-// The native layout in one place: the system calls Aorta makes on Linux, their constants and structures, and addresses of
-// memory. x64 and arm64 agree on all of it but epoll_event. Nothing here knows SIP, shards or batches; no address leaves this directory.
+// The native layout in one place: the system calls that Aorta makes on Linux, their constants and structures, and addresses of memory.
+// x64 and arm64 agree on all of it but epoll_event. Nothing here knows SIP, shards or batches; no address leaves this directory.
 
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
@@ -51,7 +51,7 @@ export const EVENTFD_FLAGS = 0o2000000 | 0o4000; // close on exec, non-blocking
 // struct sockaddr_in6 { u16 family; u16 port (network order); u32 flowinfo; u8 addr[16]; u32 scope_id }
 export const SOCKADDR_IN_BYTES = 16;
 export const SOCKADDR_IN6_BYTES = 28;
-/** Distance between socket addresses in an array of ours. */
+/** Distance between socket addresses in our arrays. */
 export const SOCKADDR_STRIDE = 32;
 export const SOCKADDR_PORT = 2;
 export const SOCKADDR_IN_ADDR = 4;
@@ -85,7 +85,7 @@ export const IN6_PKTINFO_BYTES = 20;
 export const IN6_PKTINFO_IFINDEX = 16;
 /** Bytes of the one control message we ask for: the larger of the two, aligned. */
 export const CONTROL_STRIDE = 40;
-/** A control message of a u16, and its room. */
+/** A control message of a u16, and its space with alignment. */
 export const SEGMENT_CMSG_BYTES = 18;
 export const SEGMENT_CONTROL_BYTES = 24;
 
@@ -173,7 +173,7 @@ const SIGNATURES: Record<Exclude<keyof Calls, 'errno'>, [result: string, args: s
 let loaded: Calls | string | undefined;
 let koffi: Koffi | undefined;
 
-/** The system calls, or why this machine has no native path. Loaded once per thread. */
+/** The system calls, or the reason why this machine has no native path. Loaded once per thread. */
 export function loadCalls(): Calls | string {
   loaded ??= load();
   return loaded;
@@ -184,7 +184,7 @@ function load(): Calls | string {
   if (process.arch !== 'x64' && process.arch !== 'arm64')
     return `the native UDP path knows x64 and arm64, this is ${process.arch}`;
   try {
-    // Required rather than imported: where koffi has no binary for this machine, that must be a reason and no crash.
+    // Required rather than imported: a koffi without a binary for this machine must be a reason and no crash.
     const library = createRequire(import.meta.url)('koffi') as Koffi;
     const libc = library.load(null);
     const calls: Record<string, unknown> = { errno: () => library.errno() };
@@ -197,8 +197,8 @@ function load(): Calls | string {
 }
 
 /**
- * Memory that the kernel may be pointed at: an ArrayBuffer of its own, outside the garbage collector's moving heap.
- * It stays valid as long as the holder keeps it referenced and nobody transfers or resizes its buffer.
+ * Memory that the kernel may be pointed at: an ArrayBuffer of its own, outside the garbage collector's moving heap. It stays valid as
+ * long as its holder references it and its buffer is neither transferred nor resized.
  */
 export class NativeMemory {
   readonly bytes: Uint8Array;
@@ -219,8 +219,8 @@ export class NativeMemory {
 }
 
 /**
- * Address of a view's first byte. Small views made without a buffer live in the moving heap until somebody asks for
- * `.buffer`; asking first pins them.
+ * Address of a view's first byte. Small views made without a buffer live in the moving heap until the first use of `.buffer`; this use
+ * pins them.
  */
 export function addressOf(bytes: Uint8Array): number {
   if (bytes.buffer.byteLength < bytes.byteLength) throw new RangeError('the memory has been detached');

@@ -1,5 +1,5 @@
-// A connection to one of several NATS servers for a thread that sleeps in poll(): connects, logs in, reads, writes, and leaves for the
-// next server what answers too late. The library of NATS needs an event loop, and took 26 s to leave a server that stood still.
+// A connection to one of several NATS servers for a thread that sleeps in poll(): connects, logs in, reads, writes, and changes to the next server
+// where one answers too late. The library of NATS needs an event loop, and took 26 s to leave a server that stood still.
 
 import { NatsAddresses } from '../nats/nats-addresses.ts';
 import { loginFields } from '../nats/nats-login.ts';
@@ -18,17 +18,17 @@ import { SharedLogin } from '../nats/shared-login.ts';
 import * as abi from './linux-abi.ts';
 
 const RECEIVE_BYTES = 256 << 10;
-/** So long a connection may take until the server has answered the login. */
+/** Time for a connection until the server has answered the login. */
 const CONNECT_MS = 300;
 /** The same over a relay, which has to agree upon keys with the server first. */
 const RELAYED_CONNECT_MS = 2000;
-/** A server that is owed an answer and silent is asked after the first time, and left after the second. */
+/** A silent server that owes an answer is pinged after the first time, and left after the second. */
 const ASK_MS = 500;
 const LEAVE_MS = 1000;
-/** The same of a server that owes nothing. */
+/** The same for a server that owes nothing. */
 const IDLE_ASK_MS = 1000;
 const IDLE_LEAVE_MS = 2500;
-/** All servers have been tried: the pause before the next round. */
+/** Pause before the next round, once all servers have been tried. */
 const ROUND_MS = 250;
 
 const CLOSED = 0;
@@ -37,7 +37,7 @@ const GREETING = 2;
 const LOGGING_IN = 3;
 const OPEN = 4;
 
-/** Of a server's INFO, what is used. */
+/** The used fields of a server's INFO. */
 export interface NatsInfo {
   readonly server_name?: string;
   readonly version?: string;
@@ -45,35 +45,35 @@ export interface NatsInfo {
   readonly max_payload?: number;
   readonly headers?: boolean;
   readonly tls_required?: boolean;
-  /** It is about to stop. */
+  /** The server is about to stop. */
   readonly ldm?: boolean;
 }
 
-/** Who works with the connection. */
+/** The user of the connection. */
 export interface NatsUser {
-  /** Logged in. Subscriptions of connections before are gone. */
+  /** Logged in. Subscriptions of earlier connections are gone. */
   opened(info: NatsInfo): void;
-  /** A message for a subscription, in the reader, whose spans are of `bytes` and hold during the call. */
+  /** A message for a subscription, in the reader; its spans refer to `bytes` and are valid during the call. */
   message(reader: NatsReader, bytes: Uint8Array): void;
-  /** Nothing that was sent and not answered will be. @param server number of the one that is left */
+  /** The connection is closed: no answer that is still open will arrive. @param server number of the server that was left */
   closed(why: string, server: number): void;
-  /** An error that the server lets the connection live with. */
+  /** An error after which the server keeps the connection. */
   told(error: string): void;
 }
 
 export interface NatsSocketParts {
   readonly addresses: SharedArrayBuffer;
-  /** Memory of a SharedLogin: each connection uses what stands there then. */
+  /** Memory of a SharedLogin: each connection uses its current login. */
   readonly login: SharedArrayBuffer;
-  /** The server shows it for the connection. */
+  /** Name of the connection, as the server shows it. */
   readonly name: string;
-  /** What a relay in place of the server wants to hear first. */
+  /** The token that a relay in place of the server expects first. */
   readonly relayToken?: string;
 }
 
 export class NatsSocket {
   readonly writer = new NatsWriter();
-  /** The server owes an answer. */
+  /** Whether the server owes an answer. */
   owed = false;
   /** Number of the server in the addresses. */
   server: number;
@@ -121,7 +121,7 @@ export class NatsSocket {
     return this.state === OPEN;
   }
 
-  /** For poll(): -1 while there is none. */
+  /** Descriptor for poll(): -1 while there is none. */
   get fd(): number {
     return this.fdNow;
   }
@@ -131,7 +131,7 @@ export class NatsSocket {
     return wantsOut ? abi.POLLIN | abi.POLLOUT : abi.POLLIN;
   }
 
-  /** Milliseconds until `work` has something to do though nothing came. @param now monotonic ms */
+  /** Milliseconds until `work` is due without a message. @param now monotonic ms */
   msToNext(now: number): number {
     if (this.state === CLOSED) return Math.max(0, this.pauseUntil - now);
     if (this.state !== OPEN) return Math.max(0, this.startedAt + this.connectMs - now);
@@ -140,7 +140,7 @@ export class NatsSocket {
     return Math.max(0, next - now);
   }
 
-  /** Does whatever can be done without waiting. @param now monotonic ms */
+  /** Does all work that needs no waiting. @param now monotonic ms */
   work(now: number): void {
     if (this.state === CLOSED) {
       if (now < this.pauseUntil) return;
@@ -152,7 +152,7 @@ export class NatsSocket {
     if (this.state !== CLOSED) this.flush(now);
   }
 
-  /** Sends what is written, as far as the kernel takes it. */
+  /** Sends written bytes, as far as the kernel accepts them. */
   flush(now: number): void {
     const { writer, calls } = this;
     while (writer.length > 0 && this.state >= LOGGING_IN) {
@@ -167,7 +167,7 @@ export class NatsSocket {
     }
   }
 
-  /** Sleeps until the connection has something, at most so long. */
+  /** Sleeps until the connection is ready, at most so long. */
   sleep(ms: number): void {
     const { view, address } = this.word;
     view.setInt32(0, this.fdNow, true);
@@ -175,7 +175,7 @@ export class NatsSocket {
     if (ms > 0) this.calls.poll(address, 1, Math.ceil(ms));
   }
 
-  /** Leaves this server for the next one. */
+  /** Closes the connection to this server; the next one follows. */
   leave(why: string, now: number): void {
     if (this.state === CLOSED) return;
     if (this.fdNow >= 0) this.calls.close(this.fdNow);
@@ -225,7 +225,7 @@ export class NatsSocket {
       this.leave(abi.errnoName(calls.errno()), now);
   }
 
-  /** Whether the connection stands by now. */
+  /** Whether the connection is established. */
   private connected(now: number): boolean {
     const { view, address } = this.word;
     view.setInt32(0, this.fdNow, true);
@@ -246,7 +246,7 @@ export class NatsSocket {
     this.state = GREETING;
     if (this.greeting !== undefined) {
       const { address: at, bytes } = this.greeting;
-      calls.send(this.fdNow, at, bytes.length, abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL); // a new connection has room for it
+      calls.send(this.fdNow, at, bytes.length, abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL); // a new connection has space for it
     }
     return true;
   }
@@ -308,7 +308,7 @@ export class NatsSocket {
     if (this.state !== GREETING) return;
     if (this.info.tls_required === true) return this.leave('the server wants TLS', now);
     this.state = LOGGING_IN;
-    this.writer.clear(); // of what was written for nobody
+    this.writer.clear(); // of bytes for a connection that is gone
     const { name } = this.parts;
     const login = loginFields(new SharedLogin(this.parts.login).get(), this.info.nonce);
     const fields = { lang: 'aorta', version: '1', protocol: 1, name, ...login };
@@ -335,7 +335,7 @@ export class NatsSocket {
       return;
     }
     const [ask, leave] = this.limits();
-    // From the question on, not from the last word: this thread may have slept.
+    // Counted from the ping, not from the last message: this thread may have slept.
     if (this.askedAt > this.heardAt) {
       if (now - this.askedAt >= leave - ask) this.leave('no answer in time', now);
     } else if (now - this.heardAt >= ask) {

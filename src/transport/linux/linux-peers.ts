@@ -1,5 +1,5 @@
-// TCP between nodes, for a thread that sleeps in poll(): a listener, and connections that are read and written by the buffer. What the
-// bytes say, and whose they are, is not known here.
+// TCP between nodes, for a thread that sleeps in poll(): a listener, and connections that are read and written by the buffer. It knows
+// neither the content of the bytes nor their sender.
 
 import * as abi from './linux-abi.ts';
 
@@ -7,7 +7,7 @@ const RECEIVE_BYTES = 256 << 10;
 const SEND_BYTES = 64 << 10;
 const BACKLOG = 64;
 
-/** An address with its port, as the system has it. */
+/** An address with its port, in the system's form. */
 export interface PeerPlace {
   readonly family: 4 | 6;
   /** 4 or 16 bytes. */
@@ -17,11 +17,11 @@ export interface PeerPlace {
 
 export class PeerSocket {
   readonly fd: number;
-  /** What has come and was not taken: bytes[from, filled). */
+  /** Received bytes that were not taken yet: bytes[from, filled). */
   bytes: Uint8Array;
   from = 0;
   filled = 0;
-  /** Why it is over; empty while it stands. */
+  /** Why the connection is closed; empty while it is open. */
   failure = '';
   private readonly calls: abi.Calls;
   private readonly unsentMax: number;
@@ -42,7 +42,7 @@ export class PeerSocket {
     calls.setsockopt(fd, abi.IPPROTO_TCP, abi.TCP_NODELAY, this.word.address, 4);
   }
 
-  /** What poll() is to wait for. */
+  /** Events that poll() waits for. */
   get events(): number {
     return this.isConnecting || this.unsent > 0 ? abi.POLLIN | abi.POLLOUT : abi.POLLIN;
   }
@@ -51,7 +51,7 @@ export class PeerSocket {
     return this.written - this.sent;
   }
 
-  /** Room for a frame of so many bytes behind what is to be sent; -1: too much waits already. `commit` says that it is there. */
+  /** Reserves a frame of so many bytes behind the bytes to send; -1: too many wait already. `commit` adds it to them. */
   claim(length: number): number {
     if (this.unsent + length > this.unsentMax || this.failure !== '') return -1;
     if (this.written + length > this.outgoing.bytes.length) this.makeRoom(length);
@@ -66,7 +66,7 @@ export class PeerSocket {
     this.written += length;
   }
 
-  /** Sends as far as the kernel takes it. */
+  /** Sends as far as the kernel accepts. */
   flush(): void {
     if (this.isConnecting && !this.hasConnected()) return;
     while (this.unsent > 0 && this.failure === '') {
@@ -81,7 +81,7 @@ export class PeerSocket {
     this.written = 0;
   }
 
-  /** Reads once, behind what is there; returns whether anything came. @param max bytes that may wait to be taken */
+  /** Reads once, behind the bytes held; returns whether any arrived. @param max bytes that may wait to be taken */
   receive(max: number): boolean {
     if (this.isConnecting && !this.hasConnected()) return false;
     this.makePlace(max);
@@ -154,7 +154,7 @@ export class PeerNetwork {
     this.unsentMax = unsentMax;
   }
 
-  /** Binds and listens; returns the descriptor. Throws where the address cannot be had. */
+  /** Binds and listens; returns the descriptor. Throws where the address cannot be bound. */
   listen(place: PeerPlace): number {
     const { calls, word } = this;
     const fd = this.socket(place);
@@ -166,7 +166,7 @@ export class PeerNetwork {
     throw new Error(`cannot listen for the other nodes at port ${place.port}: ${problem}`);
   }
 
-  /** Begins to connect; null where that cannot even begin. */
+  /** Begins to connect; null where it cannot begin. */
   connect(place: PeerPlace): PeerSocket | null {
     const { calls } = this;
     let fd: number;
@@ -181,7 +181,7 @@ export class PeerNetwork {
     return null;
   }
 
-  /** A connection that waits at the listener; null: there is none. */
+  /** A connection that waits at the listener; null without one. */
   accept(listener: number): PeerSocket | null {
     const fd = this.calls.accept4(listener, 0, 0, abi.ACCEPT_FLAGS);
     return fd < 0 ? null : new PeerSocket(this.calls, fd, false, this.unsentMax);
@@ -193,7 +193,7 @@ export class PeerNetwork {
     return fd;
   }
 
-  /** Returns the length of the address written. */
+  /** Writes the address; returns its length. */
   private fill({ family, ip, port }: PeerPlace): number {
     const { bytes, view } = this.name;
     bytes.fill(0);

@@ -1,5 +1,5 @@
-// TCP on Linux in a shard's thread: connections are accepted, read into the slab's slots and answered without Node's
-// streams between. Which connections there are, and when one ends, is the main thread's (native-tcp.ts): it is told.
+// TCP on Linux in a shard's thread: connections are accepted, read into the slab's slots and answered without Node's streams between. The main
+// thread (native-tcp.ts) keeps the connections and closes them: it is told of each event.
 // @hot
 
 import { awaitsResponse, isFinalResponse } from '../../sip/awaited.ts';
@@ -22,7 +22,7 @@ import { Descriptors } from './descriptors.ts';
 import * as abi from './linux-abi.ts';
 import type { Datagrams } from './linux-udp.ts';
 
-/** Bytes taken from one connection at a time, so that no other waits for long. */
+/** Bytes read from one connection at a time, so that no other waits for long. */
 const STAGE_BYTES = 16_384;
 const ACCEPTS_MAX = 32;
 /** Pairs per message to the main thread. */
@@ -30,34 +30,34 @@ const NEWS_MAX = 1024;
 const PENDING_BYTES_MIN = 2048;
 const DATA_HIGH = abi.EPOLL_DATA + 4;
 
-/** What a shard's end of TCP works on. */
+/** The parts of a shard's TCP. */
 export interface TcpParts {
   readonly calls: abi.Calls;
-  /** An epoll descriptor: listeners and connections of this shard. */
+  /** Epoll descriptor for the listeners and connections of this shard. */
   readonly epoll: number;
   readonly live: LiveFlows;
   readonly rows: FlowRows;
   readonly messageBytesMax: number;
   readonly framing: FramingLimits;
-  /** Tells the main thread of a connection, its peer the one row; or of an errno, negative. False: it cannot hear that now. */
+  /** Tells the main thread of a connection, its peer the one row; or of an errno, negative. False: its ring is full now. */
   accepted(fd: number, peers: Peers): boolean;
-  /** Tells the main thread: words in pairs, a token and what is known of it (FLOW_*). False: it cannot hear that now. */
+  /** Tells the main thread: words in pairs, a token and its notice (FLOW_*). False: its ring is full now. */
   news(pairs: Uint8Array): boolean;
-  /** A double CRLF has come. */
+  /** A double CRLF has arrived. */
   pinged(): void;
-  /** A connection was closed, for few descriptors are left. */
+  /** A connection was closed because few descriptors are left. */
   refused(): void;
-  /** So many bytes between messages were no such thing, and have been skipped. */
+  /** So many bytes between messages were neither SIP nor double CRLFs, and were skipped. */
   skipped(bytes: number): void;
 }
 
-/** Bytes of a message that is not whole, or not taken yet. */
+/** Bytes of a message that is incomplete, or not accepted yet. */
 interface Partial extends Half {
   readonly token: number;
   readonly framer: Framer;
   bytes: Uint8Array | null;
   length: number;
-  /** Whole messages may be among them that found no slot. */
+  /** Whether they may hold complete messages that found no slot. */
   waits: boolean;
 }
 
@@ -71,15 +71,15 @@ export class TcpConnections {
   private readonly event = new abi.NativeMemory(16);
   private readonly pong = new abi.NativeMemory(8);
   private readonly peer = createPeers(1);
-  /** By slot of the flow: whether `partials` has something of it. */
+  /** By slot of the flow: whether `partials` has bytes of it. */
   private readonly held: Uint8Array;
   private readonly partials = new Map<number, Partial>();
   private readonly halves: HalfMessages<Partial>;
-  /** Tokens of those that wait. */
+  /** Tokens of the flows that wait. */
   private unfinished: number[] = [];
   private readonly descriptors = new Descriptors();
   private spareFramer = new Framer();
-  /** Given up for a moment where there are no more, so that a waiting peer is closed rather than left in the dark; -1: it is gone. */
+  /** A spare descriptor, closed for a moment where no others are left: a waiting peer is then closed, not left unanswered; -1: it is gone. */
   private spare: number;
   private said = new Uint32Array(256);
   private saidCount = 0;
@@ -102,8 +102,8 @@ export class TcpConnections {
   }
 
   /**
-   * Takes messages into the slots from `first` on, without waiting; returns how many were filled.
-   * @param sockets false: only what has been read
+   * Reads messages into the slots from `first` on, without waiting; returns how many were filled.
+   * @param sockets false: only bytes that have been read
    */
   receive(first: number, now: number, sockets: boolean): number {
     const { calls, epoll } = this.parts;
@@ -124,7 +124,7 @@ export class TcpConnections {
     return this.slot - first;
   }
 
-  /** Whether there is work that no socket will tell of. */
+  /** Whether there is work that no socket will report. */
   get hasMore(): boolean {
     return this.unfinished.length > 0 || this.saidCount > 0;
   }
@@ -139,7 +139,7 @@ export class TcpConnections {
     }
   }
 
-  /** Sends the answers, and requests, that go out by TCP from here; returns how many could not be sent. @param peers rows of whom they are for */
+  /** Sends the answers, and requests, that leave over TCP by this shard; returns how many could not be sent. @param peers rows of their receivers */
   send(answers: Datagrams, peers = this.peers): number {
     if (answers.bytes !== this.arena) {
       this.arenaAddress = abi.addressOf(answers.bytes);
@@ -153,7 +153,7 @@ export class TcpConnections {
       const token = peers.flow[slot];
       const row = token & (live.slots - 1);
       const length = answers.end[i] - answers.at[i];
-      // The descriptor cannot become another connection's before this shard's loop has gone round once more.
+      // The descriptor cannot become another connection's before this shard's loop has made one more pass.
       if (!live.isAlive(token)) {
         dropped++;
         continue;
@@ -169,7 +169,7 @@ export class TcpConnections {
     return dropped;
   }
 
-  /** Takes in what waits at a listener, and arms it again. */
+  /** Accepts the connections that wait at a listener, and arms it again. */
   private accept(fd: number, listener: number): void {
     const { calls } = this.parts;
     const { view, address } = this.name;
@@ -186,7 +186,7 @@ export class TcpConnections {
         if (this.parts.accepted(-errno, this.peer)) return;
         break;
       }
-      // Before the main thread hears of it: it may have much to do, and in between there would be none left.
+      // Before the main thread learns of it: it may be busy, and in the meantime none would be left.
       if (!this.descriptors.hasCapacity('phone', socket)) {
         calls.close(socket);
         this.parts.refused();
@@ -198,7 +198,7 @@ export class TcpConnections {
     armListener(calls, abi.EPOLL_CTL_MOD, this.parts.epoll, fd, listener, this.event);
   }
 
-  /** Closes connections that there are no descriptors for. */
+  /** Closes waiting connections for which there are no descriptors. */
   private turnAway(fd: number): void {
     const { calls } = this.parts;
     const { address } = this.name;
@@ -262,7 +262,7 @@ export class TcpConnections {
     this.mark(begun, row, true);
   }
 
-  /** Hands on what is whole of the bytes kept. */
+  /** Hands on the complete messages of the kept bytes. */
   private goOn(partial: Partial, row: number): void {
     const { bytes, length } = partial;
     if (bytes === null) return;
@@ -279,8 +279,8 @@ export class TcpConnections {
   }
 
   /**
-   * Notes for the main thread since when a message is under way, and for the next batch what is left to hand on.
-   * @param anew whether what is under way has only begun
+   * Notes for the main thread when the message in progress began, and for the next batch the bytes left to hand on.
+   * @param anew whether the message in progress has only begun
    */
   private mark(partial: Partial, row: number, anew: boolean): void {
     const { messageSince } = this.parts.rows;
@@ -307,7 +307,7 @@ export class TcpConnections {
     }
   }
 
-  /** Hands on what is whole in bytes[0, end), as long as there are slots; returns where the rest begins, -1 where nothing more counts. */
+  /** Hands on the complete messages of bytes[0, end), as long as there are slots; returns where the rest begins, -1 where nothing more counts. */
   private frames(framer: Framer, bytes: Uint8Array, end: number, token: number, row: number): number {
     let at = 0;
     while (at < end && this.slot < SLOT_COUNT) {
@@ -335,7 +335,7 @@ export class TcpConnections {
 
   private hand(bytes: Uint8Array, at: number, end: number, row: number): void {
     const slot = this.slot++;
-    // A view per message: the copy it makes possible is ten times quicker than a loop.
+    // A view per message: the copy that it allows is ten times faster than a loop.
     slab.set(bytes.subarray(at, end), slotStart(slot));
     copyPeer(this.parts.rows.peers, row, this.peers, slot);
     this.lengths[slot] = end - at;
@@ -393,7 +393,7 @@ export class TcpConnections {
   }
 }
 
-/** Has a listener tell of connections, once. */
+/** Has a listener report connections, once. */
 export function armListener(
   calls: abi.Calls,
   operation: number,
@@ -408,7 +408,7 @@ export function armListener(
   calls.epoll_ctl(epoll, operation, fd, event.address);
 }
 
-/** Has a connection tell of bytes, as long as there are any. */
+/** Has a connection report bytes, as long as there are any. */
 export function watchConnection(
   calls: abi.Calls,
   epoll: number,

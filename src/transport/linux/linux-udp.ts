@@ -1,5 +1,5 @@
-// UDP on Linux without a copy, by the batch: receiving, sending and waiting on a shard's sockets. Datagrams go
-// from the kernel into the slab and from the arena of answers to the kernel. What structures look like is in linux-abi.
+// UDP on Linux without a copy, by the batch: receiving, sending and waiting on a shard's sockets. Datagrams move from
+// the kernel into the slab and from the arena of answers to the kernel. linux-abi has the layout of the structures.
 // @hot
 
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
@@ -15,13 +15,13 @@ export interface UdpSocket {
   /** Index of the listener in the configuration. */
   readonly listener: number;
   readonly family: 4 | 6;
-  /** Bound to every address of the machine. */
+  /** Whether it is bound to every address of the machine. */
   readonly wildcard: boolean;
-  /** Answers to one address may leave as one message that the kernel cuts. */
+  /** Whether answers to one address may leave as one message that the kernel cuts. */
   readonly segments: boolean;
 }
 
-/** Answers as the shard leaves them after its commit. */
+/** A batch's answers, as the shard leaves them after its commit. */
 export interface Datagrams {
   readonly count: number;
   readonly bytes: Uint8Array;
@@ -31,7 +31,7 @@ export interface Datagrams {
   readonly port: Uint16Array;
 }
 
-/** Arrays of headers, socket addresses, vectors and control messages for one batch that is received. */
+/** Arrays of headers, socket addresses, vectors and control messages for one received batch. */
 class BatchMemory {
   readonly headers = new abi.NativeMemory(SLOT_COUNT * abi.MMSGHDR_BYTES);
   readonly names = new abi.NativeMemory(SLOT_COUNT * abi.SOCKADDR_STRIDE);
@@ -63,7 +63,7 @@ const W_IN6_ADDR = abi.SOCKADDR_IN6_ADDR >> 2;
 const W_NAMELEN = abi.MSGHDR_NAMELEN >> 2;
 const W_CONTROLLEN = abi.MSGHDR_CONTROLLEN >> 2;
 const W_FLAGS = abi.MSGHDR_FLAGS >> 2;
-/** Behind the words of SO_MEMINFO: how long they may be. */
+/** Offset of the length, behind the words of SO_MEMINFO. */
 const MEMINFO_LENGTH = (abi.MEMINFO_BYTES + 7) & ~7;
 const W_LENGTH = abi.MMSGHDR_LEN >> 2;
 
@@ -74,7 +74,7 @@ export function wordsOf(rows: Uint8Array): Int32Array {
 
 /** Receives into the slab's slots and the rows of `peers`. */
 export class UdpReceiver {
-  /** errno of a failure that receiving again cannot mend, else 0. */
+  /** errno of a failure that a further receive cannot repair, else 0. */
   failure = 0;
   /** Bytes of the kernel's memory that wait in the fullest socket, and its capacity. */
   waiting = 0;
@@ -89,7 +89,7 @@ export class UdpReceiver {
   private readonly localWords: Int32Array;
   private readonly memory = new BatchMemory();
 
-  /** @param lengths gets the length of the datagram in each slot, in bytes */
+  /** @param lengths the length of the datagram in each slot is written to it, in bytes */
   constructor(calls: abi.Calls, sockets: readonly UdpSocket[], peers: Peers, lengths: Int32Array) {
     this.calls = calls;
     this.sockets = sockets;
@@ -104,7 +104,7 @@ export class UdpReceiver {
     }
   }
 
-  /** Takes what a socket holds into the slots from `first` on, without waiting; returns how many were filled. */
+  /** Receives the datagrams of a socket into the slots from `first` on, without waiting; returns how many were filled. */
   receive(socket: number, first: number): number {
     const { fd, listener } = this.sockets[socket];
     const address = this.memory.headers.address + first * abi.MMSGHDR_BYTES;
@@ -120,12 +120,12 @@ export class UdpReceiver {
         this.failure = errno;
         return 0;
       }
-      // Left: a signal, or an ICMP error about an earlier answer, which reporting has cleared.
+      // Remaining cases: a signal, or an ICMP error about an earlier answer, which this report has cleared.
     }
     return 0;
   }
 
-  /** Has `waiting` and `capacity` tell of the fullest socket. A system call for each. */
+  /** Sets `waiting` and `capacity` to those of the fullest socket. A system call for each socket. */
   look(): void {
     this.waiting = 0;
     this.capacity = 1;
@@ -189,19 +189,19 @@ export class UdpReceiver {
   }
 }
 
-/** A descriptor that may be another one, or none (-1), at each sleep. */
+/** A descriptor that may change, or be none (-1), between two sleeps. */
 export interface PollSource {
   readonly fd: number;
   /** POLLIN, POLLOUT or both. */
   readonly events: number;
 }
 
-/** Waits on the bell's eventfd, the sockets, the epoll descriptor of the connections, and one source that changes. */
+/** Waits on the bell's eventfd, the sockets, the epoll descriptor of the connections, and one changing source. */
 export class UdpWait {
   private readonly calls: abi.Calls;
   private readonly fds: abi.NativeMemory;
   private readonly count: number;
-  /** Of them first: those that are no clients' sockets. */
+  /** Number of the descriptors in front that are no clients' sockets. */
   private readonly others: number;
   private readonly bell: number;
   private readonly source: PollSource | null;
@@ -231,8 +231,8 @@ export class UdpWait {
   }
 
   /**
-   * Returns when a socket has something to read, when the bell rang, or after `timeoutMs`.
-   * @param takes false: what clients send is not waited for
+   * Returns when a socket is readable, when the bell rang, or after `timeoutMs`.
+   * @param takes false: clients' sockets do not count
    */
   wait(timeoutMs: number, takes = true): void {
     const { source, fds } = this;

@@ -1,4 +1,4 @@
-// A listening TCP socket: bound anew, or one that was handed to the process.
+// A listening TCP socket: a new one, or one handed to the process.
 
 import { parseIp } from '../../sip/ip.ts';
 import type { StreamListenerOptions } from '../flow/stream-listener.ts';
@@ -8,7 +8,7 @@ import { boundPort, nameBytes, setOption, sockaddr } from './native-udp.ts';
 
 const BACKLOG = 4096;
 
-/** A socket that listens already: its maker has not set it to never block. */
+/** Uses an inherited socket: its maker has not made it non-blocking. */
 export function adoptListener(
   calls: abi.Calls,
   { address, inherited = -1 }: StreamListenerOptions,

@@ -1,5 +1,5 @@
-// TCP listeners whose connections the shards read and write themselves (linux-tcp.ts): the main thread's part, which says
-// who may come in, ends who is silent, slow or gone, and closes descriptors once no shard can still have them in hand.
+// TCP listeners whose connections the shards read and write themselves (linux-tcp.ts): the main thread's part. It admits connections, closes
+// silent, slow and ended ones, and closes descriptors once no shard can still use them.
 
 import { formatIp } from '../../sip/ip.ts';
 import type { Peers } from '../../sip/sources.ts';
@@ -22,33 +22,33 @@ import { adoptListener, bindListener } from './listening-socket.ts';
 import { setOption } from './native-udp.ts';
 
 const SWEEP_MS = 1000;
-/** How often those that go down are looked after. */
+/** Interval of work on closing connections. */
 const FAREWELL_MS = 10;
-/** And how many: some two milliseconds of work. */
+/** Closing connections per round: some two milliseconds of work. */
 const FAREWELLS_MAX = 256;
-/** How long answers may still take once the other end has said its last, or said what could not be read. */
+/** Time left for answers once the peer has sent its last byte, or bytes that cannot be read. */
 const ANSWERS_MS = 10_000;
-/** How long a peer that was told no more is listened to: what is not read when a socket closes may cost it our last answers. */
+/** Time that a closing connection is still read: unread bytes at the close may cost the peer our last answers. */
 const LINGER_MS = 2000;
-/** How soon a listener is tried again when there are no more descriptors. */
+/** Pause before a listener accepts again when there were no descriptors. */
 const ACCEPT_AGAIN_MS = 100;
-/** How soon that is said again. */
+/** Pause before that is logged again. */
 const TELL_AGAIN_MS = 10_000;
 
-/** What the listeners stand on. */
+/** The parts that the listeners share. */
 export interface NativeTcp {
   readonly calls: abi.Calls;
-  /** One per shard. */
+  /** Epoll descriptors, one per shard. */
   readonly epolls: readonly number[];
   readonly rows: FlowRows;
-  /** Counts each shard's passes of its loop, in all of which it asks anew whether a flow is alive. */
+  /** Count of each shard's loop passes; in each pass the shard checks anew whether a flow is alive. */
   beats(): readonly number[];
 }
 
-/** A descriptor that no flow has any more. */
+/** A descriptor whose flow has ended. */
 interface Farewell {
   readonly fd: number;
-  /** What the other end still sends is read and forgotten until then, so that it reads our last. */
+  /** Until then the peer's bytes are read and dropped, so that it reads our last answers. */
   readonly until: number;
   /** The shards' beats when the flow ended. */
   readonly beats: readonly number[];
@@ -61,7 +61,7 @@ export class NativeTcpListener implements StreamListener {
   private readonly event = new abi.NativeMemory(16);
   private readonly scratch = new abi.NativeMemory(4096);
   private readonly connections = new Set<NativeConnection>();
-  /** Reads no more; what was asked is still answered. */
+  /** Connections that are not read any more; received requests are still answered. */
   private readonly ending = new Set<NativeConnection>();
   private readonly farewells: Farewell[] = [];
   private readonly sweeper: NodeJS.Timeout;
@@ -72,7 +72,7 @@ export class NativeTcpListener implements StreamListener {
   private shardsAreGone = false;
   private allClosed: (() => void) | undefined;
 
-  /** Binds; throws where the address cannot be had. */
+  /** Binds; throws where the address cannot be bound. */
   constructor(options: StreamListenerOptions, native: NativeTcp) {
     this.options = options;
     this.native = native;
@@ -90,7 +90,7 @@ export class NativeTcpListener implements StreamListener {
     );
   }
 
-  /** A shard has accepted a connection, its peer the one row; or could not, and `fd` is the negative errno. */
+  /** A shard has accepted a connection, its peer the one row; or it could not, and `fd` is the negative errno. */
   accepted(fd: number, peer: Peers): void {
     const { options, native } = this;
     const { calls } = native;
@@ -139,13 +139,13 @@ export class NativeTcpListener implements StreamListener {
     else if (what === FLOW_CROWDED) counts.crowded++;
     connection.isWatched = what === FLOW_UNREAD;
     connection.lingers = what === FLOW_BAD_FRAME || what === FLOW_NOT_SIP;
-    // Whatever came whole before is answered.
+    // Complete messages from before are answered.
     const graceful = connection.lingers || what === FLOW_ENDED || what === FLOW_CROWDED;
     if (graceful && this.unanswered(connection) > 0) this.finish(connection);
     else this.end(connection);
   }
 
-  /** Reads no more; what was asked is still answered. */
+  /** Reads no more; received requests are still answered. */
   finish(connection: NativeConnection): void {
     connection.endsAt = monotonicMs() + ANSWERS_MS;
     this.ending.add(connection);
@@ -156,13 +156,13 @@ export class NativeTcpListener implements StreamListener {
     if (this.paused) return;
     this.paused = true;
     const { calls, epolls } = this.native;
-    // One that was inherited is open elsewhere, too: closing it would not take it out.
+    // An inherited socket is open elsewhere, too: closing it would not remove it from the epoll set.
     calls.epoll_ctl(epolls[this.options.listener % epolls.length], abi.EPOLL_CTL_DEL, this.fd, this.event.address);
     calls.close(this.fd);
     this.fd = -1;
   }
 
-  /** The shards have ended: what they had to say has been said. */
+  /** The shards have ended: their last messages have been sent. */
   async close(): Promise<void> {
     this.pause();
     clearInterval(this.sweeper);
@@ -177,7 +177,7 @@ export class NativeTcpListener implements StreamListener {
     });
   }
 
-  /** A shard has died: what it had read in part, or not yet answered, is lost, and over TCP nobody repeats it. */
+  /** A shard has died: messages that it had partly read, or not answered yet, are lost, and over TCP nobody repeats them. */
   bury(shard: number, shards: number): void {
     const { rows } = this.native;
     for (const connection of this.connections) {
@@ -238,7 +238,7 @@ export class NativeTcpListener implements StreamListener {
     else this.allClosed?.();
   }
 
-  /** Whether the other end has said its last. */
+  /** Whether the peer has sent its last byte; reads and drops bytes. */
   private isRead(fd: number): boolean {
     const { calls } = this.native;
     const { address, bytes } = this.scratch;
@@ -266,7 +266,7 @@ export class NativeConnection implements Connection {
   endsAt = 0;
   /** Whether a shard still waits for its bytes. */
   isWatched = true;
-  /** Whether its peer is given time to read our last. */
+  /** Whether its peer is given time to read our last answers. */
   lingers = false;
   readonly fd: number;
   readonly listener: NativeTcpListener;

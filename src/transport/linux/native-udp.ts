@@ -1,5 +1,5 @@
-// Opening and closing what the native UDP path stands on: sockets that share a port, and the eventfds of bells.
-// Descriptors belong to the process: the main thread opens them and hands their numbers to the shards.
+// Opening and closing the native UDP path: sockets that share a port, and the eventfds of bells. Descriptors belong to the process: the main
+// thread opens them and hands their numbers to the shards.
 
 import { parseIp } from '../../sip/ip.ts';
 import { bindError, formatListener, type ListenAddress } from '../listener.ts';
@@ -21,21 +21,21 @@ export interface ListenerSockets {
 export interface NativeUdp {
   readonly calls: abi.Calls;
   /**
-   * Opens `count` sockets on one address, or shares those out that are `inherited`: then some may be one and the same. Throws an Error with `code` (`EADDRINUSE`, …) and a message that names the
-   * listener; then nothing stays open.
+   * Opens `count` sockets on one address, or distributes the `inherited` ones: then several shards may have the same one. Throws an Error with
+   * `code` (`EADDRINUSE`, …) and a message that names the listener; then nothing stays open.
    */
   listen(address: HostPort, listener: number, count: number, inherited?: readonly number[]): ListenerSockets;
-  /** Bytes the kernel queues for a socket: twice what was asked for, or less where the system's limit is lower. */
+  /** Bytes that the kernel queues for a socket: twice the number asked for, or less where the system's limit is lower. */
   receiveBufferBytes(socket: UdpSocket): number;
-  /** An eventfd for a bell; throws. */
+  /** Opens an eventfd for a bell; throws. */
   openBell(): number;
-  /** What a shard learns from of its connections; throws. */
+  /** Opens an epoll descriptor for a shard's connections; throws. */
   openEpoll(): number;
   close(fd: number): void;
 }
 
 /**
- * The native path, or why this machine has none.
+ * The native path, or the reason why this machine has none.
  * @param segments answers to one address may leave as one message that the kernel cuts, where it can
  */
 export function nativeUdp(segments = true): NativeUdp | string {
@@ -91,8 +91,8 @@ function listen(
     const fds = Array.from({ length: count }, (_, i) => inherited[i % inherited.length]);
     return { port: address.port, sockets: fds.map(socketOf) };
   }
-  // SO_REUSEPORT would let us in beside another server of the same user. A first socket without it finds out, and
-  // where the port is 0 finds a port that is really free.
+  // SO_REUSEPORT would let us in beside another server of the same user. A first socket without it notices that server, and for port 0 finds a
+  // port that is really free.
   const probe = openSocket(target, address.port, false);
   const port = boundPort(calls, probe, family);
   calls.close(probe);

@@ -1,5 +1,5 @@
-// Sends a batch's answers from the arena where they were written, in one system call for each socket. Answers to one address leave as one
-// message that the kernel cuts into datagrams (UDP_SEGMENT, Linux 4.18): its way through the network stack is most of what an answer costs.
+// Sends a batch's answers from the arena that holds them, in one system call for each socket. Answers to one address leave as one message that the
+// kernel cuts into datagrams (UDP_SEGMENT, Linux 4.18): its path through the network stack is most of an answer's cost.
 // @hot
 
 import { SLOT_COUNT } from '../../sip/parser/slab.ts';
@@ -9,7 +9,7 @@ import { AnswerRuns, END_VALUE_BYTES, RUN_COUNT_MIN } from './answer-runs.ts';
 import * as abi from './linux-abi.ts';
 import { type Datagrams, type UdpSocket, wordsOf } from './linux-udp.ts';
 
-/** Tries of one datagram that the kernel has no room for, and the wait before each, in ms. */
+/** Attempts for one datagram that the kernel has no space for, and the wait before each, in ms. */
 const SEND_TRIES_MAX = 8;
 const SEND_WAIT_MS = 5;
 /** The largest payload that UDP carries over IPv6 without jumbograms. */
@@ -26,12 +26,12 @@ const W_NAMELEN = abi.MSGHDR_NAMELEN >> 2;
 const W_IOV = abi.MSGHDR_IOV >> 2;
 const W_IOVLEN = abi.MSGHDR_IOVLEN >> 2;
 const W_CONTROLLEN = abi.MSGHDR_CONTROLLEN >> 2;
-/** The header behind those of the batch: for the parts of a message that the kernel would not cut. */
+/** The header behind those of the batch: for the parts of a message that the kernel refused to cut. */
 const SPARE = SLOT_COUNT;
-/** Spaces that an answer grows by at most, before the end of one without a body. */
+/** Spaces by which an answer grows at most, before the end of one without a body. */
 const GROWN_END = Buffer.from(`${' '.repeat(64)} 0\r\n\r\n`);
 
-/** What sendmmsg reads: a header a message, two vectors an answer, an address and control messages a header. */
+/** Memory that sendmmsg reads: a header a message, two vectors an answer, an address and control messages a header. */
 class SendMemory {
   readonly headers = new abi.NativeMemory((SLOT_COUNT + 1) * abi.MMSGHDR_BYTES);
   readonly names = new abi.NativeMemory(SLOT_COUNT * abi.SOCKADDR_STRIDE);
@@ -53,7 +53,7 @@ class SendMemory {
   }
 }
 
-/** Sends answers out of one arena to the rows of `peers` they belong to. */
+/** Sends answers out of one arena to their receivers in the rows of `peers`. */
 export class UdpSender {
   private readonly calls: abi.Calls;
   private readonly sockets: readonly UdpSocket[];
@@ -77,7 +77,7 @@ export class UdpSender {
     this.localWords = wordsOf(peers.local);
   }
 
-  /** Sends every UDP answer that leaves by a socket of ours; returns how many the kernel would not take. */
+  /** Sends every UDP answer that leaves by a socket of ours; returns how many the kernel refused. */
   send(answers: Datagrams): number {
     if (answers.bytes !== this.arena) {
       this.arenaAddress = abi.addressOf(answers.bytes);
@@ -193,7 +193,7 @@ export class UdpSender {
     return abi.SOCKADDR_IN6_BYTES;
   }
 
-  /** Names the source address where the peer's row holds one; returns the control message's length in bytes. */
+  /** Sets the source address where the peer's row holds one; returns the control message's length in bytes. */
   private fillLocal(k: number, slot: number): number {
     const local = this.peers.local;
     const row = slot << 4;
@@ -214,7 +214,7 @@ export class UdpSender {
     return ipv6 ? abi.CONTROL_STRIDE : abi.CMSG_DATA + 16;
   }
 
-  /** Hands the first `filled` headers to the kernel; returns how many answers it would not take. */
+  /** Hands the first `filled` headers to the kernel; returns how many answers it refused. */
   private flush(fd: number, filled: number): number {
     let dropped = 0;
     let done = 0;
@@ -234,8 +234,8 @@ export class UdpSender {
   }
 
   /**
-   * Sends the answers of a message that the kernel would not take one by one: a way to the peer may be narrower than the answers, or its
-   * device unable to cut; runs are shorter from then on. Returns how many it would not take even so. @cold
+   * Sends the answers of a refused message one by one: the path to the peer may have a smaller MTU, or its device may be unable to cut. Runs are
+   * shorter from then on. Returns how many answers were refused even so. @cold
    */
   private sendApart(fd: number, k: number, errno: number): number {
     const { headerWords, headers } = this.memory;
@@ -262,19 +262,19 @@ export class UdpSender {
     return dropped;
   }
 
-  /** Bytes of the segments of message `k`: its last control message says them. @cold */
+  /** Bytes of the segments of message `k`, from its last control message. @cold */
   private segmentOf(k: number): number {
     const { headerWords, controlWords } = this.memory;
     const end = k * CONTROL_WORDS + (headerWords[k * HEADER_WORDS + W_CONTROLLEN] >> 2);
     return controlWords[end - ((abi.SEGMENT_CONTROL_BYTES - abi.CMSG_DATA) >> 2)];
   }
 
-  /** Whether the datagram at the head is worth another try; waits a little where the kernel asks for it. */
+  /** Whether the datagram at the head is worth another attempt; waits a little where the kernel asks for it. */
   private mayRetry(fd: number, errno: number): boolean {
     if (errno === abi.EINTR) return true;
     const full = errno === abi.EAGAIN || errno === abi.ENOBUFS || errno === abi.ENOMEM;
     if (!full && errno !== abi.ECONNREFUSED) return false;
-    if (this.tries >= SEND_TRIES_MAX) return false; // until something leaves again, the rest is not waited for
+    if (this.tries >= SEND_TRIES_MAX) return false; // until a datagram leaves again, the rest do not wait
     this.tries++;
     if (!full) return true;
     this.pollfd.view.setInt32(0, fd, true);

@@ -1,4 +1,4 @@
-// JetStream's own messages: subjects of its API, what an acknowledgement or a refusal says, and where a delivered message stands.
+// JetStream's own messages: subjects of its API, content of acknowledgements and refusals, and sequences of delivered messages.
 // (Server 2.10 to 2.15; JSON schemas: io.nats.jetstream.api.v1.)
 
 /** `wrong last sequence`: the number in 2.10, and the one for messages of a batch from 2.12 on. */
@@ -11,17 +11,17 @@ export interface ApiError {
   readonly description?: string;
 }
 
-/** What a stream says to a message published. */
+/** A stream's answer to a published message. */
 export type PublishOutcome =
   | { readonly kind: 'stored'; readonly sequence: number }
-  /** @param last sequence of the stream; -1 where the server does not tell */
+  /** @param last sequence of the stream; -1 where the server does not report it */
   | { readonly kind: 'refused'; readonly last: number }
-  /** Whether it was stored is not known. */
+  /** It is not known whether the message was stored. */
   | { readonly kind: 'unknown'; readonly reason: string };
 
 export const EXPECTED_LAST = 'Nats-Expected-Last-Sequence';
 
-/** @param status of the answer's headers: 503 where nobody listens */
+/** @param status of the answer's headers: 503 without a listener */
 export function publishOutcome(json: string, status: number): PublishOutcome {
   if (status !== 0) return { kind: 'unknown', reason: status === 503 ? 'no stream listens' : `status ${status}` };
   const answer = parse<{ seq?: number; error?: ApiError }>(json);
@@ -39,7 +39,7 @@ export function readSubject(stream: string): string {
   return `$JS.API.STREAM.MSG.GET.${stream}`;
 }
 
-/** The message found; `missing` where there is none of that number, else why that is not known. */
+/** The message found; `missing` where the stream has none of that sequence, else why that is not known. */
 export function readOutcome(json: string): { sequence: number; bytes: Buffer } | 'missing' | { reason: string } {
   const answer = parse<{ message?: { seq?: number; data?: string }; error?: ApiError }>(json);
   if (answer?.error?.err_code === NO_MESSAGE_FOUND) return 'missing';
@@ -69,7 +69,7 @@ export function consumerEndSubject(stream: string, name: string): string {
   return `$JS.API.CONSUMER.DELETE.${stream}.${name}`;
 }
 
-/** Of a consumer that pushes all from `from` on, and ends by itself soon after nobody listens. */
+/** Request for a consumer that pushes all messages from `from` on, and ends by itself soon after its listener is gone. */
 export function consumerRequest(
   stream: string,
   name: string,
@@ -97,14 +97,14 @@ export function consumerRequest(
   });
 }
 
-/** Undefined where the consumer was made. */
+/** The failure; undefined where the consumer was made. */
 export function consumerFailure(json: string): string | undefined {
   const answer = parse<{ error?: ApiError; config?: object }>(json);
   if (answer?.config !== undefined) return undefined;
   return answer?.error?.description ?? 'an answer without a consumer';
 }
 
-/** Sequences in the stream and in the consumer, as the reply subject of a delivered message says them; undefined where it is none. */
+/** Sequences in the stream and in the consumer, from the reply subject of a delivered message; undefined where it is none. */
 export function deliveredAt(reply: string): { stream: number; consumer: number } | undefined {
   const tokens = reply.split('.');
   if (tokens[0] !== '$JS' || tokens[1] !== 'ACK') return undefined;

@@ -1,5 +1,5 @@
-// Where the NATS servers are: addresses in memory that threads share. Names are looked up by a thread that has an event loop, now and
-// then anew; a thread without one connects to what stands here.
+// Addresses of the NATS servers, in memory that threads share. A thread with an event loop looks their names up, again and again; a
+// thread without one connects to the addresses stored here.
 
 import { parseIp } from '../../sip/ip.ts';
 
@@ -7,7 +7,7 @@ import { parseIp } from '../../sip/ip.ts';
 export interface NatsServer {
   readonly host: string;
   readonly port: number;
-  /** Nothing is said to it before the connection is encrypted, and the server has proved its name. */
+  /** Nothing is sent to it before the connection is encrypted and the server has proved its name. */
   readonly tls?: boolean;
 }
 

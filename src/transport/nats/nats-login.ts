@@ -1,18 +1,19 @@
-// How a client proves to a NATS server who it is: what a credentials file holds, and the fields of CONNECT that follow from it.
+// A client's proof of identity to a NATS server: the content of a credentials file, and the fields of CONNECT that follow from
+// it.
 
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 
-/** As a credentials file says it. Crosses to threads. */
+/** The content of a credentials file. Crosses to threads. */
 export type NatsLogin =
   | { readonly kind: 'none' }
   | { readonly kind: 'password'; readonly user: string; readonly password: string }
   | { readonly kind: 'token'; readonly token: string }
-  /** @param seed of an nkey (`SU…`) @param jwt that goes with it; empty: the key alone */
+  /** @param seed of an nkey (`SU…`) @param jwt of that key; empty: the key alone */
   | { readonly kind: 'key'; readonly seed: string; readonly jwt: string };
 
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const SEED_BYTES = 32;
-/** Of the DER form of an Ed25519 private key, before its 32 bytes (RFC 8410 §7). */
+/** Prefix of the DER form of an Ed25519 private key, before its 32 bytes (RFC 8410 §7). */
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const PREFIX_USER = 20 << 3;
 
@@ -56,7 +57,7 @@ function privateKey(seed: string) {
   return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
 }
 
-/** The public key as NATS names users: a prefix, the key and a CRC-16, in base32. */
+/** The public key in the form of NATS user names: a prefix, the key and a CRC-16, in base32. */
 function publicName(seed: string): string {
   const spki = createPublicKey(privateKey(seed)).export({ format: 'der', type: 'spki' });
   const named = Buffer.concat([Buffer.from([PREFIX_USER]), spki.subarray(-SEED_BYTES)]);

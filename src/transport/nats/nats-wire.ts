@@ -1,7 +1,7 @@
-// The text protocol of NATS as a client speaks it (docs.nats.io, "Client Protocol"): what it writes, and what it reads, as spans of
-// the bytes that hold it. No socket and no clock.
+// The text protocol of NATS, the client's side (docs.nats.io, "Client Protocol"): its output, and its input as spans of the bytes
+// that hold it. No socket and no clock.
 
-/** What the bytes do not hold yet, whole; and bytes that are not NATS. */
+/** A message that is incomplete so far, and bytes that are not NATS. */
 export const NATS_MORE = 0;
 export const NATS_BAD = -1;
 /** Kinds of messages. */
@@ -14,7 +14,7 @@ export const NATS_ERR = 6;
 
 /** Longest line: an INFO with a cluster's addresses has some kilobytes. */
 const LINE_BYTES_MAX = 64 << 10;
-/** A server's own limit, which it refuses to have larger. */
+/** A server's own limit, which cannot be set higher. */
 export const PAYLOAD_BYTES_MAX = 64 << 20;
 
 const SPACE = 32;
@@ -26,11 +26,11 @@ const WORDS_MAX = 6;
 const text = new TextDecoder('latin1');
 const encoder = new TextEncoder();
 
-/** Reads one message at a time out of bytes that grow at their end. Spans are valid as long as the bytes stay where they are. */
+/** Reads one message at a time out of bytes that grow at their end. Spans are valid as long as the bytes are not moved. */
 export class NatsReader {
-  /** Behind the message: where the next one begins. */
+  /** Offset behind the message: the next one begins there. */
   end = 0;
-  /** Of NATS_MSG. An empty reply has `replyEnd` 0, a message without headers an empty span of them. */
+  /** Parts of NATS_MSG. An empty reply has `replyEnd` 0, a message without headers an empty span of them. */
   sid = 0;
   subjectAt = 0;
   subjectEnd = 0;
@@ -153,12 +153,12 @@ function isBlank(byte: number): boolean {
   return byte === SPACE || byte === TAB;
 }
 
-/** Gathers what is to be sent. `bytes` is another array after it has grown. */
+/** Collects the bytes to send. `bytes` is another array after it has grown. */
 export class NatsWriter {
   bytes = new Uint8Array(new ArrayBuffer(64 << 10));
   length = 0;
 
-  /** Without `tls` in `fields` there is none; see the protocol's CONNECT for all of them. */
+  /** Without `tls` in `fields` there is no TLS; see the protocol's CONNECT for all fields. */
   connect(fields: Readonly<Record<string, unknown>>): void {
     this.text(`CONNECT ${JSON.stringify(fields)}\r\n`);
   }
@@ -179,7 +179,7 @@ export class NatsWriter {
     this.text('PONG\r\n');
   }
 
-  /** @param reply subject for the answer; empty: none is wanted @param headers lines, each ended by CR LF; empty: none */
+  /** @param reply subject for the answer; empty: no answer is expected @param headers lines, each ended by CR LF; empty: none */
   publish(subject: string, reply: string, headers: string, payload: Uint8Array, length = payload.length): void {
     const to = reply === '' ? subject : `${subject} ${reply}`;
     if (headers === '') this.text(`PUB ${to} ${length}\r\n`);

@@ -1,10 +1,10 @@
-// The login for the NATS servers in memory that threads share: the main thread reads the credentials file, now and then anew; a thread
-// uses for its next connection what stands here.
+// The login for the NATS servers, in memory that threads share: the main thread reads the credentials file again and again; a thread
+// uses the current login for its next connection.
 
 import type { NatsLogin } from './nats-login.ts';
 
 const SLOT_BYTES = 32 << 10;
-/** Which of the two slots counts; behind it their lengths. */
+/** Number of the valid slot (of two), and behind it their lengths. */
 const HEAD_WORDS = 4;
 const HEAD_BYTES = HEAD_WORDS * 4;
 
@@ -25,13 +25,13 @@ export class SharedLogin {
   set(login: NatsLogin): void {
     const bytes = new TextEncoder().encode(JSON.stringify(login));
     if (bytes.length > SLOT_BYTES) throw new RangeError('the NATS credentials are longer than 32 KiB');
-    const next = 1 - Atomics.load(this.head, 0); // nobody reads it
+    const next = 1 - Atomics.load(this.head, 0); // no thread reads it
     this.slot(next, SLOT_BYTES).set(bytes);
     this.head[1 + next] = bytes.length;
     Atomics.store(this.head, 0, next);
   }
 
-  /** As it was set last; at first none. */
+  /** The login of the last `set`; at first kind `none`. */
   get(): NatsLogin {
     const slot = Atomics.load(this.head, 0);
     const length = this.head[1 + slot];

@@ -1,4 +1,5 @@
-// Whom a certificate names and when it ends, for logs and metrics. What cannot be read is left out: the listener has reported it.
+// The subject of a certificate and its end of validity, for logs and metrics. Unreadable ones are left out: the listener has
+// reported them.
 
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -6,13 +7,13 @@ import type { CertificateFiles } from './tls-files.ts';
 
 export interface CertificateEnd {
   readonly file: string;
-  /** "CN=example.com"; where it has none, the names that it stands for. */
+  /** "CN=example.com"; without one, its alternative names. */
   readonly subject: string;
   /** Epoch milliseconds. */
   readonly endsAt: number;
 }
 
-/** Of the first certificate in a file of PEM. */
+/** The first certificate in a PEM file. */
 export function certificateEnd(file: string): CertificateEnd | undefined {
   try {
     const { subject, subjectAltName = '', validTo } = new X509Certificate(readFileSync(file));
@@ -22,7 +23,7 @@ export function certificateEnd(file: string): CertificateEnd | undefined {
   }
 }
 
-/** Files of certificates, each once: that for all names, then those by domain. */
+/** Files of certificates, each once: the default one, then those by domain. */
 export function certificateFiles(
   files: CertificateFiles & { domains?: Readonly<Record<string, CertificateFiles>> },
 ): string[] {

@@ -1,6 +1,6 @@
-// UDP by node:dgram on the main thread: where the native path is missing, and with `--udp dgram`. Moves bytes between
-// sockets and peers' rows; which shard gets them is not decided here. Answers leave from the listener's own socket, but
-// on a wildcard listener the system picks the source address.
+// UDP by node:dgram on the main thread: where the native path is missing, and with `--udp dgram`. It moves bytes
+// between sockets and peers' rows and does not choose their shard. Answers leave from the listener's own socket, but on
+// a wildcard listener the system picks the source address.
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { formatIp, parseIp } from '../../sip/ip.ts';
@@ -11,7 +11,7 @@ import { bindError, formatListener, type ListenAddress } from '../listener.ts';
 export interface DgramEvents {
   /** A datagram and its peer in row 0 of `peers`; both are only valid during the call. */
   datagram(bytes: Uint8Array, peers: Peers): void;
-  /** What was sent with this tag did not leave. */
+  /** The datagram sent with this tag did not leave. */
   sendFailed(tag: number): void;
   /** A socket reported an error outside of a call. */
   error(listener: number, error: Error): void;
@@ -22,13 +22,13 @@ export interface DgramUdp {
   readonly listeners: readonly ListenAddress[];
   /** Sends a copy of bytes[at, end) to the address in `row`, at `port`, from its listener's socket. */
   send(bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, port: number, tag: number): void;
-  /** Takes nothing in any more; answers still leave. */
+  /** Stops accepting messages; answers still leave. */
   pause(): void;
-  /** Waits for what is under way. */
+  /** Waits for the work in progress. */
   close(): Promise<void>;
 }
 
-/** Binds the UDP listeners among the addresses; rejects with the first that cannot be had, and leaves none open. */
+/** Binds the UDP listeners among the addresses; rejects with the first that cannot be bound, and leaves none open. */
 export async function openDgramUdp(addresses: readonly ListenAddress[], events: DgramEvents): Promise<DgramUdp> {
   const sockets = new Map<number, Socket>();
   try {
@@ -52,7 +52,7 @@ export async function openDgramUdp(addresses: readonly ListenAddress[], events: 
       const address = formatIp(from.family[row], from.ip, row << 4);
       const scope = from.flow[row] > 0 ? `%${from.flow[row]}` : '';
       idle.start();
-      // The socket may queue it: the ring's bytes will not stay.
+      // A copy: the socket may queue it, and the ring's bytes will be overwritten.
       sockets.get(from.listener[row])?.send(Buffer.from(bytes.subarray(at, end)), port, address + scope, (error) => {
         if (error !== null) events.sendFailed(tag);
         idle.end();
@@ -75,7 +75,7 @@ function bind(address: ListenAddress): Promise<Socket> {
   const socket = createSocket({
     type: ipv6 ? 'udp6' : 'udp4',
     ipv6Only: ipv6,
-    // Addresses only ever: spares every send the turn through the resolver.
+    // Hosts are always addresses: this spares every send the resolver.
     lookup: (host, _options, done) => done(null, host, ipv6 ? 6 : 4),
   });
   return new Promise((resolve, reject) => {
@@ -89,14 +89,14 @@ function bind(address: ListenAddress): Promise<Socket> {
         socket.setRecvBufferSize(SOCKET_BUFFER_BYTES);
         socket.setSendBufferSize(SOCKET_BUFFER_BYTES);
       } catch {
-        // The system's limit is lower than what was asked, and it says so instead of granting its most.
+        // The system's limit is lower than the size asked for, and it fails instead of granting its most.
       }
       resolve(socket);
     });
   });
 }
 
-/** Fills row 0; false where the address is none we can answer. */
+/** Fills row 0; false where no answer can be sent to the address. */
 export function readPeer(from: RemoteInfo, listener: number, peers: Peers): boolean {
   const [address, scope] = from.address.split('%', 2) as [string, string | undefined];
   const family = parseIp(address, peers.ip, 0);
@@ -110,7 +110,7 @@ export function readPeer(from: RemoteInfo, listener: number, peers: Peers): bool
   return true;
 }
 
-/** Counts sends under way. */
+/** Counts sends in progress. */
 class Sending {
   private count = 0;
   private idle: (() => void) | null = null;

@@ -1,6 +1,6 @@
 // The registrars' multicast group (RFC 3261 §10.2.6), off unless configured: one socket by node:dgram on the main thread. An answer is sent to
-// the group where the request's Via names it as maddr (§18.2.2), with a TTL of 1, and to the source otherwise: never anywhere
-// else, so that nobody is made to reflect.
+// the group where the request's Via names it as maddr (§18.2.2), with a TTL of 1, and to the source otherwise. It is never sent elsewhere, so
+// that the server cannot be misused as a reflector.
 
 import { createSocket } from 'node:dgram';
 import { formatIp } from '../../sip/ip.ts';
@@ -14,21 +14,21 @@ export const REGISTRARS_GROUP = '224.0.1.75';
 export interface MulticastAddress {
   readonly group: string;
   readonly port: number;
-  /** IPv4 address of the interface that it is joined on. */
+  /** IPv4 address of the interface on which the group is joined. */
   readonly interface: string;
 }
 
 export interface Multicast {
-  /** With the port that it got. */
+  /** The group with its real port. */
   readonly address: MulticastAddress;
   /** Sends a copy of bytes[at, end) to the group or to the address in `row`, at `port`. */
   send(bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, port: number): void;
-  /** Takes nothing in any more; answers still leave. */
+  /** Stops accepting messages; answers still leave. */
   pause(): void;
   close(): Promise<void>;
 }
 
-/** Joins; rejects where the address or the group cannot be had. */
+/** Joins; rejects where the address or the group cannot. */
 export async function openMulticast(
   address: MulticastAddress,
   peers: Peers,
@@ -46,7 +46,7 @@ export async function openMulticast(
       reject(bindError(error.code ?? error.message, formatListener('udp', group, port)));
     };
     socket.once('error', failed);
-    // Bound to the group itself, the socket hears nothing that was sent to the machine's own addresses.
+    // A socket bound to the group itself receives nothing that was sent to the machine's own addresses.
     socket.bind(port, group, () => {
       try {
         socket.addMembership(group, address.interface);

@@ -1,5 +1,5 @@
-// Connections that our own requests open: those too large for UDP (RFC 3261 §18.1.1), by node:net. One a peer, used by all that follow;
-// once it stands it is a connection like those that come in, and TcpListener's.
+// Connections for our own requests that are too large for UDP (RFC 3261 §18.1.1), by node:net. One per peer, used by all requests that
+// follow; once open it is TcpListener's, like accepted connections.
 
 import { connect, type Socket } from 'node:net';
 import { formatIp, ipText } from '../../sip/ip.ts';
@@ -8,11 +8,11 @@ import type { StreamConnection } from '../flow/stream-connection.ts';
 import type { StreamListenerOptions } from '../flow/stream-listener.ts';
 import { TcpListener } from './tcp-listener.ts';
 
-/** How long a peer may take to accept: a SYN and its repetition. */
+/** Time for a peer to accept: a SYN and its repetition. */
 const CONNECT_MS = 2000;
 
 export interface DialerOptions {
-  /** Of the listener by which the peer is known: connections to it count as that one's. Undefined: there is none. */
+  /** Options of the listener by which the peer is known: connections to it count as the listener's. Undefined: there is none. */
   listener(index: number): StreamListenerOptions | undefined;
   /** No connection leads to the peer: the request has not left. */
   refused(shard: number, request: Uint8Array, peer: Peers): void;
@@ -25,7 +25,7 @@ interface Dialled {
   readonly peer: Peers;
 }
 
-/** The way to a peer, and what waits until it stands. */
+/** The connection to a peer, and the requests that wait until it is open. */
 interface Way {
   readonly socket: Socket;
   connection: StreamConnection | null;
@@ -38,7 +38,7 @@ export class TcpDialer {
   private readonly holders = new Map<number, TcpListener>();
   /** By listener and peer. */
   private readonly ways = new Map<string, Way>();
-  /** Ways that do not stand yet. */
+  /** Connections that are not open yet. */
   private connecting = 0;
   private isClosed = false;
 
@@ -59,7 +59,7 @@ export class TcpDialer {
     else way.waiting.push(dialled);
   }
 
-  /** Opens none any more, and reads nothing from those there are. */
+  /** Opens no connections any more, and reads nothing from the open ones. */
   pause(): void {
     this.isClosed = true;
     for (const holder of this.holders.values()) holder.pause();
@@ -71,7 +71,7 @@ export class TcpDialer {
     await Promise.all([...this.holders.values()].map((holder) => holder.close()));
   }
 
-  /** Undefined where there may be none. */
+  /** Opens a connection; undefined where the limits allow none. */
   private dial(name: string, peer: Peers): Way | undefined {
     const holder = this.holderOf(peer.listener[0]);
     const host = ipText(peer, 0);
@@ -124,7 +124,7 @@ function isOpen({ socket, connection }: Way): boolean {
   return connection === null || socket.writable;
 }
 
-/** Where the peer's datagrams came to: firewalls know that address. */
+/** The local address that the peer's datagrams arrived at: firewalls know it. */
 function localOf(listener: string, { family, local }: Peers): { readonly localAddress?: string } {
   if (listener !== '0.0.0.0' && listener !== '::') return { localAddress: listener };
   return local.some((byte) => byte !== 0) ? { localAddress: formatIp(family[0], local, 0) } : {};

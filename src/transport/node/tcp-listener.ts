@@ -1,5 +1,5 @@
-// TCP listeners by node:net: accepting within the limits, and the sweep that ends who is silent or too slow. What a
-// connection's bytes mean is stream-connection's; TLS over it is tls-listener's.
+// TCP listeners by node:net: accepting within the limits, and the sweep that closes silent and slow connections.
+// stream-connection reads a connection's bytes; tls-listener adds TLS.
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { every } from '../every.ts';
@@ -9,16 +9,16 @@ import type { StreamListener, StreamListenerOptions } from '../flow/stream-liste
 import { bindError, formatListener, TRANSPORT_CODE } from '../listener.ts';
 import { monotonicMs } from '../monotonic.ts';
 
-/** How often silent and slow connections are looked for. */
+/** Interval of the search for silent and slow connections. */
 const SWEEP_MS = 1000;
-/** How long a stop waits for answers to leave. */
+/** Time at a stop for answers to leave. */
 const CLOSE_MS = 2000;
-/** How long goodbyes to connections that have ended go on before others are heard. */
+/** Time for farewells to closing connections before other events are handled. */
 const GOODBYES_MS = 8;
-/** Connections that the kernel keeps until they are accepted: a storm of them must not be turned away. */
+/** Connections that the kernel keeps until they are accepted: a storm of them must not be refused. */
 const BACKLOG = 4096;
 
-/** Binds; rejects where the address cannot be had. */
+/** Binds; rejects where the address cannot be bound. */
 export async function openTcpListener(options: StreamListenerOptions): Promise<StreamListener> {
   const listener = new TcpListener(options, (socket, connection) => connection.start(socket));
   await listener.bind();
@@ -36,7 +36,7 @@ export class TcpListener implements StreamListener {
   private paused = false;
   private closed: (() => void) | undefined;
 
-  /** @param accepted begins with the bytes of a connection that there may be */
+  /** @param accepted starts with the bytes of an admitted connection */
   constructor(options: StreamListenerOptions, accepted: (socket: Socket, connection: StreamConnection) => void) {
     const leaving = (connection: StreamConnection) => this.goodbyes.add(connection);
     this.options = { ...options, gone: (connection) => this.gone(connection), leaving };
@@ -90,12 +90,12 @@ export class TcpListener implements StreamListener {
     clearTimeout(late);
   }
 
-  /** Whether one more connection with this address has a place, beside `pending` ones that have no flow yet. */
+  /** Whether there is capacity for one more connection with this address, beside `pending` ones without a flow. */
   hasCapacity(address: string, pending: number): boolean {
     return this.options.flows.hasCapacity(address, pending, 0);
   }
 
-  /** Makes a socket that stands a connection of this listener's; null, and the socket is closed, where none may be. */
+  /** Makes an open socket a connection of this listener; null, and the socket is closed, where the limits allow none. */
   take(socket: Socket): StreamConnection | null {
     const { flows, listener, address } = this.options;
     const connection = new StreamConnection(socket, this.options);

@@ -1,12 +1,12 @@
-// Certificates and keys of TLS listeners, by the name that a client asks for (SNI), read from files and read anew when those
-// change: connections that there are go on with what they began with. Which files there are is the configuration's.
+// Certificates and keys of TLS listeners, by the name that a client asks for (SNI). They are read from files, and again when
+// those change: open connections keep their certificates. The configuration names the files.
 
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { shownCertificates } from './certificate-end.ts';
 import type { TlsFiles } from './tls-files.ts';
 
-/** How often files are looked at. */
+/** Interval of looking at the files. */
 export const RELOAD_CHECK_MS = 5000;
 
 /** Ephemeral keys and authenticated encryption only; TLS 1.3 has nothing else (RFC 9325 §4.2). */
@@ -23,7 +23,7 @@ const CIPHERS = [
 ].join(':');
 
 export class TlsContexts {
-  /** What a client gets that names no domain, or one that has no certificate of its own. */
+  /** Options for a client that names no domain, or one without a certificate of its own. */
   options: SecureContextOptions;
   private readonly files: TlsFiles;
   private contexts: ReadonlyMap<string, SecureContext>;
@@ -39,12 +39,12 @@ export class TlsContexts {
     this.contexts = readDomains(files);
   }
 
-  /** For a server name, in whatever case; the default where it is none of ours. */
+  /** The context for a server name, in any case of letters; the default for a name that is none of ours. */
   of(name: string): SecureContext {
     return this.contexts.get(name.toLowerCase().replace(/\.$/, '')) ?? this.fallback;
   }
 
-  /** For the log: whom the certificates name, and when they end. */
+  /** For the log: the certificates' subjects, and their ends of validity. */
   get shown(): readonly string[] {
     return shownCertificates(this.files);
   }
@@ -54,10 +54,10 @@ export class TlsContexts {
     return stampsOf(this.files) !== this.stamps;
   }
 
-  /** Reads all files anew. Throws as the constructor does; then what was read before still holds. */
+  /** Reads all files again. Throws as the constructor does; then the former contexts stay valid. */
   reload(): void {
     const stamps = stampsOf(this.files);
-    this.stamps = stamps; // also of files that cannot be read: they are tried again when they change
+    this.stamps = stamps; // also of unreadable files: they are tried again when they change
     const options = read(this.files, this.files.certFile, this.files.keyFile);
     const fallback = context(options, this.files.certFile);
     const contexts = readDomains(this.files);

@@ -1,17 +1,18 @@
-// What a listener with TLS shows its clients and asks of them, as files and words. Reading them is the listeners' own.
+// The certificates that a TLS listener shows its clients and its demands on theirs, as files and words. The listeners
+// read them.
 
 /** A certificate chain and its key. */
 export interface CertificateFiles {
-  /** PEM: the certificate, then those that lead up to a known one. */
+  /** PEM: the certificate, then those up to a known authority. */
   readonly certFile: string;
   /** PEM. */
   readonly keyFile: string;
 }
 
 export interface TlsFiles extends CertificateFiles {
-  /** By domain: what clients get that ask for it by name (SNI). */
+  /** By domain: certificates for clients that ask for it by name (SNI). */
   readonly domains?: Readonly<Record<string, CertificateFiles>>;
-  /** PEM: authorities whose client certificates count. */
+  /** PEM: the authorities of accepted client certificates. */
   readonly caFile?: string;
   /** Whether clients are asked for a certificate, and whether they must have one. Without `caFile`: none. */
   readonly clientCertificates?: 'none' | 'optional' | 'required';

@@ -1,5 +1,5 @@
-// The SIP domains that a certificate stands for (RFC 5922 §7.1): those of its sip URIs, else its DNS names. Compared whole,
-// without wildcards (§7.2). Whether the certificate is to be trusted at all was OpenSSL's to say.
+// The SIP domains of a certificate (RFC 5922 §7.1): those of its sip URIs, else its DNS names. Compared whole, without wildcards (§7.2). OpenSSL
+// has decided before whether the certificate is trusted.
 
 import type { TLSSocket } from 'node:tls';
 
@@ -9,7 +9,10 @@ export function peerIdentities(socket: TLSSocket): readonly string[] {
   return sipIdentities(socket.getPeerCertificate().subjectaltname);
 }
 
-/** The host counts, whatever stands behind it; a URI with a user names no domain. @param names as Node gives a certificate's subjectAltName: "DNS:a.example, URI:sip:example.com" */
+/**
+ * Only the host of a URI counts; a URI with a user names no domain.
+ * @param names as Node gives a certificate's subjectAltName: "DNS:a.example, URI:sip:example.com"
+ */
 export function sipIdentities(names: string | undefined): readonly string[] {
   const all = split(names ?? '');
   const uris = all.flatMap((name) => /^URI:sip:([^@;?:/]+)(?::\d+)?(?:[;?][^@]*)?$/i.exec(name)?.[1] ?? []);
@@ -17,7 +20,7 @@ export function sipIdentities(names: string | undefined): readonly string[] {
   return domains.filter((name) => !name.includes('*')).map((name) => name.toLowerCase().replace(/\.$/, ''));
 }
 
-/** At the commas that do not stand in quotes: what might be mistaken for two names Node quotes as JSON does. */
+/** Splits at commas outside quotes: Node quotes, as JSON does, a name that could be mistaken for two. */
 function split(names: string): string[] {
   const parts: string[] = names.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/g) ?? [];
   return parts.map((part) => part.trim().replace(/^([A-Za-z ]+:)(".*")$/, (_all, kind, text) => kind + unquoted(text)));

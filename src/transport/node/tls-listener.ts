@@ -1,5 +1,5 @@
-// TLS over the TCP listener's connections: handshakes by node:tls, within the same limits, a certificate by name, one of
-// the client where asked for. What the bytes inside mean is stream-connection's.
+// TLS over the TCP listener's connections: handshakes by node:tls, within the same limits, a certificate by name, a
+// client certificate where asked for. stream-connection reads the decrypted bytes.
 
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
@@ -15,7 +15,7 @@ export interface TlsListenerOptions extends StreamListenerOptions {
   readonly tls: TlsFiles;
 }
 
-/** Binds; rejects where the address cannot be had, or the files cannot be read. */
+/** Binds; rejects where the address cannot be bound, or the files cannot be read. */
 export async function openTlsListener(options: TlsListenerOptions): Promise<StreamListener> {
   const handshakes = new Handshakes(options);
   const listener = new TcpListener(options, (socket, connection) => handshakes.begin(socket, connection));
@@ -41,7 +41,7 @@ class Handshakes {
   private readonly contexts: TlsContexts;
   private readonly server: Server;
   private readonly trusted: ReadonlySet<string>;
-  /** Connections whose handshake is under way, by the other end's address and port. */
+  /** Connections with a handshake in progress, by the peer's address and port. */
   private readonly waiting = new Map<string, StreamConnection>();
   private readonly watch: NodeJS.Timeout;
 
@@ -79,7 +79,7 @@ class Handshakes {
     this.server.emit('connection', socket);
   }
 
-  /** Reads certificates and keys anew; what cannot be read leaves all as it was, and is said. */
+  /** Reads certificates and keys again; where they cannot be read, all stays as it was, and an error is reported. */
   reload(): void {
     const { events, listener } = this.options;
     try {

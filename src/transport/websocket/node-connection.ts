@@ -1,4 +1,4 @@
-// One WebSocket connection on the package ws: its messages, its halves of messages, its silence.
+// One WebSocket connection on the package ws: its messages, incomplete messages, and silence.
 
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
@@ -8,10 +8,10 @@ import { CLOSE_OVERLOAD, WebSocketConnection } from './websocket-connection.ts';
 import type { WebSocketOptions } from './websocket-options.ts';
 
 const CLOSE_POLICY = 1008;
-/** What a piece of a message costs besides its bytes. */
+/** Cost of a message's piece, beside its bytes. */
 const FRAGMENT_BYTES = 128;
 
-/** What ws keeps of frames and messages that are not whole; its version is pinned, and a test holds it to this. */
+/** Fields in which ws keeps incomplete frames and messages; its version is pinned, and a test checks them. */
 interface Receiver {
   readonly _bufferedBytes: number;
   readonly _messageLength: number;
@@ -25,7 +25,7 @@ export class NodeConnection extends WebSocketConnection implements HalfConnectio
   halfBytes = 0;
   heardAt = monotonicMs();
   messageSince = 0;
-  /** When it was asked for a sign of life; 0 where it has given one since. */
+  /** When it was pinged; 0 where bytes have arrived since. */
   private pingedAt = 0;
   private handed = false;
   private readonly webSocket: WebSocket;
@@ -43,7 +43,7 @@ export class NodeConnection extends WebSocketConnection implements HalfConnectio
       this.handed = true;
       this.receive(message as Buffer);
     });
-    webSocket.on('error', () => {}); // it closes with the code that fits (RFC 6455 §7.4.1)
+    webSocket.on('error', () => {}); // it closes with the right code (RFC 6455 §7.4.1)
     wire.on('data', () => this.heard());
   }
 
@@ -62,7 +62,7 @@ export class NodeConnection extends WebSocketConnection implements HalfConnectio
     this.webSocket.terminate();
   }
 
-  /** Ends who is silent for too long or takes too long over a message; asks for a sign of life in between. */
+  /** Closes a connection that is silent for too long or takes too long over a message; pings it before. */
   sweep(now: number, idleMs: number): void {
     const { counts } = this.options.flows;
     if (this.messageSince > 0 && now - this.messageSince > this.options.policy.messageMs) {
@@ -90,7 +90,7 @@ export class NodeConnection extends WebSocketConnection implements HalfConnectio
     return true;
   }
 
-  /** Bytes have come, and ws has done with them what it could. */
+  /** Bytes have arrived, and ws has processed them as far as it could. */
   private heard(): void {
     const { halves } = this.options;
     const now = monotonicMs();

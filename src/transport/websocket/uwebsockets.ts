@@ -1,5 +1,5 @@
-// uWebSockets.js, where a build of it loads here: its packages are optional, and there is none for every pair of Node and C
-// library. A binary is loaded only when its hash is the one that was pinned.
+// uWebSockets.js, where a build of it loads: its packages are optional, and not every pair of Node and C library has one. A binary
+// is loaded only if its hash is the pinned one.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -10,13 +10,13 @@ import { UWS_BINARIES, type UwsBinary } from './uws-binaries.ts';
 const ADVICE =
   'it loads on Linux x64 with Node 22 and later and glibc 2.38 (Debian 13, Ubuntu 24.04), or with Node 20 and 22 and an older one; ' +
   'after a change of Node run "npm install" again';
-/** Of one request: as Node's own. The library reads it when it is loaded. */
+/** Header bytes of one request: the same limit as Node's. The library reads it when it is loaded. */
 const HEADER_BYTES_MAX = 16 << 10;
 
 const require = createRequire(import.meta.url);
 let library: UWebSockets | string | undefined;
 
-/** The library, or why there is none and what to do about it. */
+/** The library, or the reason why there is none and its remedy. */
 export function uWebSockets(): UWebSockets | string {
   library ??= load();
   return library;

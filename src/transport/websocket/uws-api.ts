@@ -1,4 +1,4 @@
-// The part of uWebSockets.js that Aorta calls, as types: the packages with the binaries bring none.
+// The part of uWebSockets.js that Aorta calls, as types: the packages with the binaries have none.
 
 type Text = string | ArrayBuffer | ArrayBufferView;
 
@@ -7,7 +7,7 @@ export type ListenSocket = object;
 export type SocketContext = object;
 
 export interface WebSocket<UserData> {
-  /** 1: sent; 0: waits in memory; 2: dropped, the limit of what may wait is reached. */
+  /** 1: sent; 0: waits in memory; 2: dropped, the limit of waiting bytes is reached. */
   send(message: Text, isBinary?: boolean): number;
   end(code?: number, reason?: Text): void;
   getUserData(): UserData;
@@ -18,7 +18,7 @@ export interface HttpResponse {
   writeStatus(status: Text): HttpResponse;
   writeHeader(key: Text, value: Text): HttpResponse;
   end(body?: Text, closeConnection?: boolean): HttpResponse;
-  /** Without a length, with which the library would wait for the body. */
+  /** Without a length: with one the library would wait for the body. */
   endWithoutBody(): HttpResponse;
   close(): HttpResponse;
   cork(write: () => void): HttpResponse;
@@ -32,7 +32,7 @@ export interface HttpResponse {
   upgrade<UserData>(userData: UserData, key: Text, protocol: Text, extensions: Text, context: SocketContext): void;
 }
 
-/** Valid during the call that brings it only. */
+/** Valid only during the call that passes it. */
 export interface HttpRequest {
   /** Lower-case name; empty where the header is missing. */
   getHeader(name: Text): string;
@@ -68,7 +68,7 @@ export interface App {
   listen(host: string, port: number, options: number, done: (socket: ListenSocket | false) => void): App;
   any(pattern: string, handler: (response: HttpResponse, request: HttpRequest) => void): App;
   ws<UserData>(pattern: string, behavior: WebSocketBehavior<UserData>): App;
-  /** Called with 1 for each connection that comes, -1 for one that ends before it is a WebSocket. */
+  /** Called with 1 for each new connection, -1 for one that closes before it is a WebSocket. */
   filter(handler: (response: HttpResponse, change: unknown) => void): App;
   addServerName(name: string, options: AppOptions): App;
   domain(name: string): App;

@@ -1,12 +1,12 @@
-// The binaries of uWebSockets.js that Aorta loads, by package, with the hash that each must have: the packages are a third
-// party's, the library itself is published on GitHub alone (docs/dependencies.md says how these were compared).
+// The binaries of uWebSockets.js that Aorta loads, by package, each with its required hash. The packages are a third
+// party's: the library itself is published on GitHub alone (docs/dependencies.md describes their comparison).
 
 export interface UwsBinary {
   /** Name in node_modules. */
   readonly name: string;
   /** Major version of Node. */
   readonly node: number;
-  /** Of its uws.node. */
+  /** Hash of its uws.node. */
   readonly sha256: string;
 }
 

@@ -1,5 +1,5 @@
-// One WebSocket client, as its flow knows it, whichever library has its socket: whole messages in and out, keep-alives, and what a
-// shard's ring cannot hold yet.
+// One WebSocket client as its flow knows it, with either library: complete messages in and out, keep-alives, and messages that a
+// shard's ring has no space for yet.
 
 import { isUtf8 } from 'node:buffer';
 import type { Connection } from '../flow/flows.ts';
@@ -8,24 +8,24 @@ import { withAuthorization } from './websocket-token.ts';
 
 const CLOSE_GOING_AWAY = 1001;
 export const CLOSE_OVERLOAD = 1013;
-/** Bytes that wait per connection while a shard's ring is full; a peer that sends more is cut off. */
+/** Bytes that wait per connection while a shard's ring is full; a peer that sends more is closed. */
 const HELD_BYTES_MAX = 256 << 10;
 const CRLF = new Uint8Array([0x0d, 0x0a]);
 
-/** What a library does for a connection. */
+/** A library's side of a connection. */
 export interface WebSocketEnd {
-  /** Sends a copy; false where the peer reads too slowly, and is cut off. */
+  /** Sends a copy; false where the peer reads too slowly, and is closed. */
   send(message: Uint8Array, isBinary: boolean): boolean;
   end(code: number, reason: string): void;
 }
 
 export class WebSocketConnection implements Connection {
   token = 0;
-  /** What REGISTERs without credentials get (websocket-token.ts). */
+  /** The Authorization row added to REGISTERs without credentials (websocket-token.ts). */
   authorization: Buffer | null = null;
   protected readonly options: StreamListenerOptions;
   private socket: WebSocketEnd | null = null;
-  /** Messages that a full shard refused, oldest first: what has been read cannot be unread. */
+  /** Messages that a full shard refused, oldest first: read bytes cannot be unread. */
   private held: Uint8Array[] = [];
   private heldBytes = 0;
 
@@ -38,7 +38,7 @@ export class WebSocketConnection implements Connection {
     if (socket === null) this.held = [];
   }
 
-  /** A copy, as text, or as binary where it is no UTF-8 (RFC 7118 §4.2). */
+  /** Sends a copy, as text, or as binary where it is no UTF-8 (RFC 7118 §4.2). */
   send(bytes: Uint8Array, at: number, end: number): boolean {
     const message = bytes.subarray(at, end);
     return this.socket?.send(message, !isUtf8(message)) ?? false;
@@ -46,7 +46,7 @@ export class WebSocketConnection implements Connection {
 
   receive(received: Uint8Array): void {
     if (received.length <= 4 && received.every((byte) => byte === 0x0d || byte === 0x0a)) {
-      // RFC 7118 §6, RFC 5626 §5.4: a double CRLF asks for a single one; less is a sign of life and no more.
+      // RFC 7118 §6, RFC 5626 §5.4: a double CRLF asks for a single one; a shorter message only shows that the peer lives.
       if (received.length === 4) this.socket?.send(CRLF, false);
       return;
     }

@@ -1,9 +1,9 @@
-// Who may open a SIP WebSocket (RFC 7118 §4 and §7): sub-protocol, Origin policy, the hook that a program may put before
-// it, and the address of a client behind a proxy. Text in, a verdict out; no sockets.
+// Admission of SIP WebSockets (RFC 7118 §4 and §7): sub-protocol, Origin policy, a program's hook, and the address of a client
+// behind a proxy. Text in, a verdict out; no sockets.
 
 import { isIP } from 'node:net';
 
-/** What a client said in its handshake (RFC 6455 §4.1). Header values are '' where it sent none. */
+/** A client's handshake (RFC 6455 §4.1). Header values are '' where it sent none. */
 export interface Handshake {
   /** Path with the query, e.g. `/sip?token=…`. */
   readonly url: string;
@@ -19,8 +19,8 @@ export interface Handshake {
 }
 
 /**
- * Decides about a handshake, from its cookies for one: true lets the client in, false answers 401 (RFC 7118 §7), an HTTP
- * status refuses with that. Answers that take longer than 5 s are refusals. SIP authentication still follows.
+ * Decides about a handshake, from its cookies for example: true accepts the client, false answers 401 (RFC 7118 §7), an HTTP status
+ * refuses with that status. Answers that take longer than 5 s are refusals. SIP authentication still follows.
  */
 export type HandshakeHook = (handshake: Handshake) => boolean | number | Promise<boolean | number>;
 
@@ -28,13 +28,13 @@ export type HandshakeHook = (handshake: Handshake) => boolean | number | Promise
 export type OriginPolicy = readonly string[];
 
 export const SIP_PROTOCOL = 'sip';
-/** The one version there is (RFC 6455 §4.1). */
+/** The only version (RFC 6455 §4.1). */
 const VERSION = '13';
 const HOOK_MS_MAX = 5000;
 
-/** Why a client is not let in. */
+/** The refusal of a client. */
 export interface Refusal {
-  /** Of HTTP. */
+  /** HTTP status. */
   readonly status: number;
   readonly text: string;
 }
@@ -42,7 +42,7 @@ export interface Refusal {
 export const NO_WEBSOCKET: Refusal = { status: 426, text: 'This is SIP over WebSocket.' };
 export const NO_CAPACITY: Refusal = { status: 503, text: 'Too many connections.' };
 
-/** What speaks against a handshake before any hook is asked. @param protocols of all rows of Sec-WebSocket-Protocol, as one list */
+/** The fault of a handshake, found before any hook is asked. @param protocols of all rows of Sec-WebSocket-Protocol, as one list */
 export function faultOf(
   { version, protocols, origin }: { readonly version: string; readonly protocols: string; readonly origin: string },
   origins: OriginPolicy,
@@ -53,7 +53,7 @@ export function faultOf(
   return undefined;
 }
 
-/** The status of a refusal, one that is no refusal made 500, and what its head has besides (RFC 6455 §4.2.2, §4.4). */
+/** The status of a refusal and the further rows of its head (RFC 6455 §4.2.2, §4.4). A status that is no refusal becomes 500. */
 export function refusalHead(status: number): { code: number; headers: readonly (readonly [string, string])[] } {
   const code = status >= 400 && status <= 599 ? Math.trunc(status) : 500;
   const upgrade = [
@@ -65,8 +65,8 @@ export function refusalHead(status: number): { code: number; headers: readonly (
 
 /**
  * Lets the hook decide, at once or later.
- * @param settle gets its verdict, once: undefined lets the client in
- * @returns gives the client up
+ * @param settle gets its verdict, once: undefined accepts the client
+ * @returns a function that abandons the client
  */
 export function askHook(
   hook: HandshakeHook,
@@ -89,14 +89,13 @@ export function askHook(
   return giveUp;
 }
 
-/** Whether a list of sub-protocols offers SIP (§4.1); their names are compared as they stand (RFC 6455 §11.3.4). */
+/** Whether a list of sub-protocols offers SIP (§4.1); their names are compared exactly (RFC 6455 §11.3.4). */
 function offersSip(protocols: string): boolean {
   return protocols.split(',').some((name) => name.trim() === SIP_PROTOCOL);
 }
 
 /**
- * Whether pages of this origin may connect. A client that names none is no browser, and could have written what it
- * likes: it is let in.
+ * Whether pages of this origin may connect. A client without an origin is no browser, and could have written any: it is accepted.
  */
 function originAllowed(policy: OriginPolicy, origin: string): boolean {
   if (origin === '') return true;
@@ -109,12 +108,12 @@ function isLoopback(origin: string): boolean {
   try {
     host = new URL(origin).hostname;
   } catch {
-    return false; // "null", of files and sandboxes, for one
+    return false; // "null", of files and sandboxes, for example
   }
   return host === 'localhost' || host === '[::1]' || /^127\.[0-9.]+$/.test(host);
 }
 
-/** The last address of X-Forwarded-For, which the proxy that connects here wrote itself; the rest is hearsay. */
+/** The last address of X-Forwarded-For, which the connected proxy wrote itself; the rest is not trustworthy. */
 export function forwardedFor(header: string): string | undefined {
   const last = header.slice(header.lastIndexOf(',') + 1).trim();
   const address = last.replace(/^\[|\](:[0-9]+)?$/g, '');

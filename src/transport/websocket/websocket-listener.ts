@@ -1,15 +1,15 @@
-// Which library serves a WebSocket listener (docs/decisions/0055): uWebSockets.js where TLS is spoken and a build of it loads, else ws.
+// Chooses the library of a WebSocket listener (docs/decisions/0055): uWebSockets.js where TLS is used and a build of it loads, else ws.
 
 import type { StreamListener } from '../flow/stream-listener.ts';
 import { uWebSockets } from './uwebsockets.ts';
 import type { WebSocketOptions } from './websocket-options.ts';
 
-/** What ws costs where uWebSockets.js would serve. */
+/** The cost of ws where uWebSockets.js would serve. */
 export const WS_COST =
   'some 1.7 times the CPU a message, twice that of a handshake, and several times the memory a connection';
 
 /**
- * Opens one listener. Throws an Error whose message names what is missing: address, certificate or key.
+ * Opens one listener. Throws an Error whose message names the missing part: address, certificate or key.
  * @param library of this machine, or why there is none
  */
 export async function openWebSocketListener(

@@ -1,5 +1,5 @@
-// SIP over WebSocket on node:http and the package ws: the same handshake, policy and limits as on uWebSockets.js, and what that does
-// not tell, halves of messages. This file and node-connection.ts alone know ws.
+// SIP over WebSocket on node:http and the package ws: the same handshake, policy and limits as on uWebSockets.js, and the limit of
+// incomplete messages, which that does not report. Only this file and node-connection.ts know ws.
 
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
@@ -26,15 +26,15 @@ import {
 import type { WebSocketOptions } from './websocket-options.ts';
 import { authorizationOf } from './websocket-token.ts';
 
-/** How often silence and slow messages are looked for. */
+/** Interval of the search for silent connections and slow messages. */
 const SWEEP_MS = 1000;
-/** How long a peer may take to read that its connection ends. */
+/** Time for a peer to read the close of its connection. */
 const CLOSE_MS = 2000;
-/** And where the server stops. */
+/** The same at a stop of the server. */
 const STOP_MS = 500;
 const BACKLOG = 4096;
 
-/** Binds; rejects where the address cannot be had, and throws where a file of TLS cannot be read. */
+/** Binds; rejects where the address cannot be bound, and throws where a TLS file cannot be read. */
 export async function openNodeWebSocketListener(options: WebSocketOptions): Promise<StreamListener> {
   const listener = new NodeListener(options);
   await listener.bind();
@@ -48,7 +48,7 @@ class NodeListener implements StreamListener {
   private readonly webSockets: WebSocketServer;
   private readonly contexts: TlsContexts | null;
   private readonly open = new Set<NodeConnection>();
-  /** Sockets that have not become WebSockets, by source and port, which a socket inside TLS has in common with the one around it. */
+  /** Sockets that have not become WebSockets, by source and port: a socket inside TLS has the same ones as the socket around it. */
   private readonly waiting = new Map<string, Map<number, Socket>>();
   private waitingCount = 0;
   private readonly timers: NodeJS.Timeout[];
@@ -78,7 +78,7 @@ class NodeListener implements StreamListener {
     const settings: ServerOptions & { closeTimeout: number } = {
       noServer: true,
       clientTracking: false,
-      perMessageDeflate: false, // decision 56
+      perMessageDeflate: false, // decisions/0056
       maxPayload: messageBytesMax,
       handleProtocols: () => SIP_PROTOCOL,
       closeTimeout: CLOSE_MS,
@@ -117,7 +117,7 @@ class NodeListener implements StreamListener {
     });
   }
 
-  /** Connections that there are go on with the certificates that they began with. */
+  /** Open connections keep their certificates. */
   reload(): void {
     const { events, listener } = this.options;
     if (this.contexts === null || this.paused) return;
@@ -151,7 +151,7 @@ class NodeListener implements StreamListener {
     while (this.open.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /** Within the limits, before TLS or HTTP have cost anything. */
+  /** Accepts within the limits, before TLS or HTTP have cost anything. */
   private accept(socket: Socket): void {
     const { flows } = this.options;
     const source = socket.remoteAddress ?? '';

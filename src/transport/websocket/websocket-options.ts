@@ -1,4 +1,4 @@
-// What a WebSocket listener is given, whichever library serves it.
+// Options of a WebSocket listener, for either library.
 
 import type { StreamListenerOptions } from '../flow/stream-listener.ts';
 import type { TlsFiles } from '../node/tls-files.ts';

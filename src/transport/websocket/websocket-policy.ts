@@ -1,9 +1,9 @@
-// What WebSocket listeners have besides the limits of every connection (stream-policy.ts), in one place.
+// Limits of WebSocket listeners beside those of every connection (stream-policy.ts), in one place.
 
 import type { OriginPolicy } from './websocket-handshake.ts';
 
 export interface WebSocketPolicy {
-  /** Seconds without a sign of life after which a connection is dead; a ping asks for one before that. 8 to 960. */
+  /** Seconds of silence after which a connection is dead; a ping is sent before that. 8 to 960. */
   readonly idleS: number;
   /** Pages that may connect. */
   readonly origins: OriginPolicy;

@@ -1,5 +1,5 @@
-// An access token that came as a cookie with the handshake (RFC 7118 §7): it stands in for the credentials of REGISTERs that have none,
-// as pages cannot read such cookies and scripts of theirs should not. Whether it is good is asked as of any other token.
+// An access token from a cookie of the handshake (RFC 7118 §7): it replaces the missing credentials of REGISTERs. Pages cannot read such
+// cookies, and their scripts should not. It is verified like any other token.
 
 const REGISTER = Buffer.from('REGISTER ');
 const LINE_END = Buffer.from('\r\n');
@@ -8,7 +8,7 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 const AUTHORIZATION = /^authorization[ \t]*:/im;
 
-/** The header row for the token in the cookie of this name; null where there is none. @param cookies of the handshake @param name '': none */
+/** The header row for the token in the cookie of this name; null without one. @param cookies of the handshake @param name '': none */
 export function authorizationOf(cookies: string, name: string): Buffer | null {
   if (name === '') return null;
   for (const pair of cookies.split(';')) {
@@ -22,7 +22,7 @@ export function authorizationOf(cookies: string, name: string): Buffer | null {
   return null;
 }
 
-/** The message with that row, where it is a REGISTER without credentials and has room for it. @param bytesMax of a message */
+/** The message with that row, where it is a REGISTER without credentials and the row fits. @param bytesMax of a message */
 export function withAuthorization(message: Uint8Array, row: Buffer, bytesMax: number): Uint8Array {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.length);
   if (bytes.compare(REGISTER, 0, REGISTER.length, 0, REGISTER.length) !== 0) return message;

@@ -1,5 +1,5 @@
 // SIP over WebSocket (RFC 7118) on uWebSockets.js, on the thread that opens it: handshakes, frames, pings and limits.
-// The only file that knows uWebSockets.js. What messages mean, and which shard gets them, is not decided here.
+// Only this file knows uWebSockets.js. It neither reads messages nor chooses their shard.
 
 import { STATUS_CODES } from 'node:http';
 import { formatIp } from '../../sip/ip.ts';
@@ -28,7 +28,7 @@ import { authorizationOf } from './websocket-token.ts';
 /** LIBUS_LISTEN_EXCLUSIVE_PORT: not beside another server on the same port. */
 const LISTEN_EXCLUSIVELY = 1;
 const SEND_DROPPED = 2;
-/** The library closes what has not finished its handshake after 10 s, give or take its tick of 4 s. */
+/** The library closes a connection whose handshake is unfinished after 10 s, give or take its tick of 4 s. */
 const HANDSHAKE_MS_MAX = 14_000;
 /** For TLS 1.2, the oldest version the library speaks; TLS 1.3 brings its own. */
 const CIPHERS = 'ECDHE+AESGCM:ECDHE+CHACHA20';
@@ -38,7 +38,7 @@ interface UserData {
   readonly connection: WebSocketConnection;
 }
 
-/** Opens one listener. Throws an Error whose message names what is missing: address, certificate or key. */
+/** Opens one listener. Throws an Error whose message names the missing part: address, certificate or key. */
 export function openUwsListener(library: Uws.UWebSockets, options: WebSocketOptions): StreamListener {
   return new Listener(library, options);
 }
@@ -50,7 +50,7 @@ class Listener implements StreamListener {
   private readonly open = new Set<WebSocketConnection>();
   private readonly handshakes = new HandshakeCounts(HANDSHAKE_MS_MAX);
   private readonly apps: Uws.App[] = [];
-  /** Null on ws. It checks the files, which the library would refuse without saying why, and sees them change. */
+  /** Null without TLS. It checks the files, which the library would refuse without a reason, and notices their changes. */
   private readonly contexts: TlsContexts | null;
   private readonly watch: NodeJS.Timeout;
   private socket: Uws.ListenSocket | null = null;
@@ -71,7 +71,7 @@ class Listener implements StreamListener {
     );
   }
 
-  /** Connections that there are go on with the app that took them in. */
+  /** Open connections stay with the app that accepted them. */
   reload(): void {
     if (this.contexts === null || this.paused) return;
     const { events, listener } = this.options;
@@ -95,7 +95,7 @@ class Listener implements StreamListener {
     this.pause();
     clearInterval(this.watch);
     for (const connection of this.open) connection.close();
-    // A turn of the event loop for what has just been written.
+    // A turn of the event loop, for bytes that have just been written.
     await new Promise((resolve) => setImmediate(resolve));
     for (const app of this.apps.splice(0)) app.close();
   }
@@ -160,16 +160,16 @@ class Listener implements StreamListener {
     app.listen(host, port, LISTEN_EXCLUSIVELY, (result) => {
       socket = result;
     });
-    // The library does not say why.
+    // The library gives no reason.
     if (socket === false) throw bindError('EADDRINUSE', formatListener(transport, host, port));
     if (port !== 0) return socket;
-    // Only where it is given a port does it allow that port to be bound anew beside connections that are open.
+    // The library allows a port to be bound anew beside open connections only where the port is given.
     const free = this.uws.us_socket_local_port(socket);
     this.uws.us_listen_socket_close(socket);
     return this.listen(app, free);
   }
 
-  /** A connection came (+1), or one that never became a WebSocket went (-1); nobody says which. */
+  /** A connection opened (+1), or one that never became a WebSocket closed (-1); the library does not name it. */
   private counted(response: Uws.HttpResponse, change: number): void {
     if (change < 0) return this.handshakes.remove(null);
     const now = performance.now();
@@ -223,7 +223,7 @@ class Listener implements StreamListener {
     return connection.token === 0 ? null : connection;
   }
 
-  /** The client's address: the peer's, or what a trusted proxy says. */
+  /** The client's address: the peer's, or the one that a trusted proxy names. */
   private clientAddress(peer: string, request: Uws.HttpRequest): string {
     const forwarded = request.getHeader('x-forwarded-for');
     if (forwarded === '' || !this.options.trustsProxy?.(peer)) return peer;
@@ -256,7 +256,7 @@ function refuse(response: Uws.HttpResponse, { status, text }: Refusal): void {
   response.end(`${text}\n`, true);
 }
 
-/** An address of four or sixteen bytes as text; an IPv4 address in IPv6's clothes becomes one again. */
+/** An address of four or sixteen bytes as text; an IPv4-mapped IPv6 address becomes IPv4 again. */
 function textOf(address: ArrayBuffer): string {
   const bytes = new Uint8Array(address);
   if (bytes.length !== 16) return formatIp(4, bytes, 0);

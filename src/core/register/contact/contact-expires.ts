@@ -1,5 +1,5 @@
-// How long a Contact asks to be bound, and is (RFC 3261 §10.3 step 7): no longer than it asks, within the policy's bounds, and
-// shortened at random so that phones do not refresh in step.
+// The requested and the granted interval of a Contact (RFC 3261 §10.3 step 7). The granted one is never longer, and lies within the
+// policy's bounds. It is shortened at random so that phones do not refresh in step.
 // @hot
 
 import { table } from '../../../sip/parser/slab.ts';
@@ -9,7 +9,7 @@ import { expiresAtOf, hasCallIdOfRequest, imageLength, refreshedAtOf } from '../
 import type { Exchange, ExchangeRequest } from '../../uas/exchange.ts';
 import type { Policy } from '../../uas/policy.ts';
 
-/** What a malformed expires parameter is taken for (§10.2). */
+/** Seconds for a malformed expires parameter (§10.2). */
 const MALFORMED_EXPIRES_S = 3600;
 
 /** The contact's expires parameter, else the Expires header, else the default, in seconds. */
@@ -21,9 +21,9 @@ export function requestedExpiresS(contact: number, policy: Policy): number {
 }
 
 /**
- * The seconds granted for those requested. A phone that asks for what it was granted gets that again: shortened at each refresh,
- * an interval would walk down to the minimum.
- * @param lastS what the phone was granted last (lastGrantedS); 0: nothing
+ * The seconds granted for the requested ones. A phone that requests its last granted interval gets that interval again: otherwise each
+ * refresh would shorten it, down to the minimum.
+ * @param lastS the interval last granted to the phone (lastGrantedS); 0: none
  */
 export function grantedS({ request, work }: Exchange, policy: Policy, requestedS: number, lastS: number): number {
   const { grantMaxS } = work;
@@ -34,14 +34,14 @@ export function grantedS({ request, work }: Exchange, policy: Policy, requestedS
   if (request.peers.listener[request.peer] === LISTENER_ADMIN) return seconds; // an operator gets what is asked for
   const range = Math.floor((seconds * expiresJitterPercent) / 100);
   if (range === 0) return seconds;
-  // Never by nothing: then who always asks for the same would keep the whole interval from that draw on, and all be in step one day.
+  // By a second at least: otherwise a phone that always requests the same would keep the whole interval once drawn, and in time all would.
   const shortened = seconds - 1 - Math.floor(((request.tagLow >>> 0) / 4294967296) * range);
   return shortened < minExpiresS ? minExpiresS : shortened;
 }
 
 /**
- * The seconds that the phone of the request was granted last, for the binding at `image` (negative: it is new). A phone that has moved keeps
- * its interval: any binding of this Call-ID that was granted the requested seconds counts.
+ * The interval last granted to the phone of the request, in seconds, for the binding at `image` (negative: it is new). A phone that has
+ * moved keeps its interval: any binding of this Call-ID with the requested seconds counts.
  */
 export function lastGrantedS(request: Readonly<ExchangeRequest>, image: number, requestedS: number): number {
   const { state, stateEnd } = request;

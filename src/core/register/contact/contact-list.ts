@@ -1,5 +1,5 @@
-// The Contact rows of a 200 (RFC 3261 §10.3 step 8): one for each binding, for a client that knows GRUUs with the public one
-// and the newest temporary one of its instance (RFC 5627 §5.2). Which there are; the module writes them.
+// The Contact rows of a 200 (RFC 3261 §10.3 step 8): one for each binding; for a client that supports GRUUs with the public one
+// and the newest temporary one of its instance (RFC 5627 §5.2). This file chooses the rows; the module writes them.
 // @hot
 
 import { Writer } from '../../../sip/writer.ts';
@@ -34,7 +34,7 @@ const SECONDS_MAX = 0xffff_ffff;
 const texts = new Writer();
 
 /**
- * Lists the images in bytes[from, to) that have not run out and whose way is open, with the seconds they have left.
+ * Lists the targets among the images in bytes[from, to), with their remaining seconds.
  * @param servesBulk a contact with `bnc` is a PBX's
  */
 export function listContacts(
@@ -94,7 +94,7 @@ function listContact(
   );
 }
 
-/** Brings the texts of an image into the module's memory; returns their address. */
+/** Copies the texts of an image into the module's memory; returns their address. */
 function copyTexts(bytes: Uint8Array, at: number, end: number): number {
   texts.start(moduleBytes, SPELLED, SPELLED + SPELLED_BYTES);
   texts.span(bytes, at, end);

@@ -1,5 +1,5 @@
 // Whether a contact registered over a connection leads to the phone without it (decision 50): most plain RFC 3261 phones listen
-// where their contact says. What a binding that lives by its connection means is live-flow.ts's.
+// at the address of their contact. live-flow.ts has the rules for bindings that end with their connection.
 // @hot
 
 import { isLocalIp, readIpHost } from '../../../sip/ip.ts';
@@ -36,8 +36,8 @@ const DOT = 0x2e;
 const address = new Uint8Array(16);
 
 /**
- * IMAGE_* flags of a binding of the request in the table, for the Contact whose record starts at `contact`. One whose device is woken by
- * pushes lives by its connection: without, no contact leads there.
+ * IMAGE_* flags of a binding of the request in the table, for the Contact whose record starts at `contact`. With a push device the
+ * binding ends with its connection: no contact leads to the device without it.
  */
 export function imageFlags(contact: number, exchange: Exchange): number {
   const { request, work } = exchange;
@@ -69,7 +69,7 @@ function leadsToPhone(contact: number, { request, work }: Exchange): boolean {
   return port !== request.peers.port[request.peer];
 }
 
-/** A name that no DNS resolves (RFC 6761, RFC 7118 §5.2). */
+/** Whether the host is a name that no DNS resolves (RFC 6761, RFC 7118 §5.2). */
 function isNowhere(at: number, end: number): boolean {
   const last = slab[end - 1] === DOT ? end - 1 : end;
   return isUnder(at, last, INVALID) || isUnder(at, last, LOCALHOST);

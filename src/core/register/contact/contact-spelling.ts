@@ -1,5 +1,5 @@
-// How a Contact of the request in the table is written for others (RFC 3261 §25.1, §10.3 step 8): a name or a value that lacks its
-// quotes gets them, a number loses them, what is no text is left out. Its URI is uri-spelling.ts's.
+// The spelling of a Contact of the request in the table for other readers (RFC 3261 §25.1, §10.3 step 8). Missing quotes of a name or a
+// value are added, those of a number are removed, and a part that is no text is left out. Its URI is uri-spelling.ts's.
 // @hot
 
 import { slab, table } from '../../../sip/parser/slab.ts';
@@ -33,7 +33,7 @@ const REG_ID = ascii('reg-id');
 const Q_LETTER = 0x71;
 const OPEN_BRACKET = 0x5b;
 const ZERO = 0x30;
-/** Of a parameter: no text, and so not written. */
+/** Spelling of a parameter that is no text, and is not written. */
 const LEFT_OUT = 3;
 
 /** AS_SENT, REWRITTEN or UNWRITABLE (uri-spelling.ts). */
@@ -57,7 +57,7 @@ function firstParam(contact: number): number {
   return T_PARAMS + table[contact + CONTACT_PARAM_FIRST] * PARAM_INTS;
 }
 
-/** `expires`, which is a time of its own, and GRUUs, which no client may suggest (RFC 5627 §5.1). */
+/** Parameters that are not kept: `expires`, which has its own field, and GRUUs, which no client may suggest (RFC 5627 §5.1). */
 export function isNotKept(contact: number, row: number): boolean {
   const at = table[row + PARAM_NAME_AT];
   const end = table[row + PARAM_NAME_END];
@@ -98,7 +98,7 @@ function paramSpelling(row: number): number {
   return isUtf8(slab, at, end) ? REWRITTEN : LEFT_OUT;
 }
 
-/** q and reg-id: those that are malformed have been refused. */
+/** q and reg-id: malformed ones have been refused before. */
 function isNumber(row: number): boolean {
   const at = table[row + PARAM_NAME_AT];
   const end = table[row + PARAM_NAME_END];
@@ -110,7 +110,7 @@ function holdsInstance(contact: number, row: number): boolean {
   return at > table[row + PARAM_VALUE_AT] && at < table[row + PARAM_VALUE_END];
 }
 
-/** The display name of a contact that is REWRITTEN; nothing where it is no text. */
+/** Writes the display name of a REWRITTEN contact; nothing where it is no text. */
 export function writeDisplay(w: Writer, contact: number): void {
   const at = table[contact + CONTACT_DISPLAY_AT];
   const end = table[contact + CONTACT_DISPLAY_END];
@@ -119,13 +119,13 @@ export function writeDisplay(w: Writer, contact: number): void {
   else writeQuoted(w, at, end);
 }
 
-/** The URI of a contact that is REWRITTEN. */
+/** Writes the URI of a REWRITTEN contact. */
 export function writeContactUri(w: Writer, contact: number): void {
   if (uriSpelling(slab, table, contact) === REWRITTEN) writeUri(w, slab, table, contact);
   else w.span(slab, table[contact + URI_AT], table[contact + URI_END]);
 }
 
-/** The parameters of a contact that is REWRITTEN; returns where its instance ID begins behind the first of them, 0 without one. */
+/** Writes the parameters of a REWRITTEN contact; returns the offset of its instance ID behind the first of them, 0 without one. */
 export function writeContactParams(w: Writer, contact: number): number {
   const start = w.at;
   const first = firstParam(contact);
@@ -150,7 +150,7 @@ export function writeContactParams(w: Writer, contact: number): number {
   return instance;
 }
 
-/** Without its quotes and with its first zero. */
+/** Writes a number without its quotes and with its first zero. */
 function writeNumber(w: Writer, at: number, end: number): void {
   const quoted = slab[at] === QUOTE ? 1 : 0;
   if (slab[at + quoted] === DOT) w.byte(ZERO);

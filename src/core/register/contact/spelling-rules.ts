@@ -1,5 +1,5 @@
-// May the contacts of a REGISTER be shown to others? Before anything is bound: each as it was sent, or in another spelling that
-// equals it; 400 where there is none (contact-spelling.ts says which).
+// Whether the contacts of a REGISTER can be shown to others. Before any binding: each as it was sent, or in an equal spelling;
+// 400 where it has none (contact-spelling.ts chooses it).
 // @hot
 
 import { E_CONTACT } from '../../../sip/parser/parse-error.ts';
@@ -19,11 +19,11 @@ const SCRATCH_BYTES = 16_384;
 const scratch = new Uint8Array(SCRATCH_BYTES);
 const written = new Writer();
 
-/** 0, and in `asSent`, by contact, 1 where it is written as it was sent; or the status of the answer written. */
+/** 0, and `asSent` by contact: 1 where it is written as it was sent; or the status of the answer written. */
 export function checkSpellings(exchange: Exchange, policy: Policy, asSent: Uint8Array): number {
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
     asSent[i] = 1;
-    if (requestedExpiresS(contact, policy) === 0) continue; // names a binding, is shown to nobody
+    if (requestedExpiresS(contact, policy) === 0) continue; // it names a binding and is shown to nobody
     const spelling = contactSpelling(contact);
     if (spelling === AS_SENT) continue;
     if (spelling === UNWRITABLE) return refuse(exchange, 400, PARSE_PHRASE[E_CONTACT], E_CONTACT);
@@ -34,7 +34,7 @@ export function checkSpellings(exchange: Exchange, policy: Policy, asSent: Uint8
   return 0;
 }
 
-/** Escapes make a URI three times as long at most. */
+/** Whether the contact is too long when rewritten: escapes make a URI three times as long at most. */
 function isTooLong(contact: number, bytesMax: number): boolean {
   written.start(scratch, 0, bytesMax);
   writeDisplay(written, contact);

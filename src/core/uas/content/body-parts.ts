@@ -1,5 +1,5 @@
-// Bodies that a registrar may skip (RFC 3261 §8.2.3, §20.11; RFC 5621 §3.1, §8): which of them are optional, as a whole or in every
-// part. The content of a body is never looked at.
+// Bodies that a registrar may skip (RFC 3261 §8.2.3, §20.11; RFC 5621 §3.1, §8): optional ones, as a whole or in every
+// part. The content of a body is never read.
 // @hot
 
 import { slab } from '../../../sip/parser/slab.ts';
@@ -21,10 +21,10 @@ const SLASH = 0x2f;
 const HYPHEN = 0x2d;
 /** RFC 2046 §5.1.1. */
 const BOUNDARY_BYTES_MAX = 70;
-/** Multiparts within multiparts: each costs one look at the bytes it holds. */
+/** Depth of nested multiparts: each level reads its bytes once more. */
 const DEPTH_MAX = 4;
 
-// The value that was found last: of a parameter, without its quotes, or a subtype.
+// The value found last: of a parameter, without its quotes, or a subtype.
 let valueAt = 0;
 let valueEnd = 0;
 
@@ -54,24 +54,24 @@ function isParam(at: number, end: number, name: Uint8Array): boolean {
   return valueEnd > valueAt;
 }
 
-/** Behind white space, and folds, which stand in parts as they were sent. */
+/** Position behind white space and folds; parts keep folds as they were sent. */
 function behindBlank(at: number, end: number): number {
   let p = at;
   while (p < end && slab[p] <= 0x20) p++;
   return p;
 }
 
-/** Whether the Content-Disposition slab[at, end) says that nobody needs to understand the body. */
+/** Whether the Content-Disposition slab[at, end) allows the receiver to skip the body. */
 export function isOptional(at: number, end: number): boolean {
   return findParam(at, end, HANDLING) && isText(slab, valueAt, valueEnd, OPTIONAL);
 }
 
-/** Whether the Content-Type slab[at, end) is that of a session description. */
+/** Whether the Content-Type slab[at, end) is a session description's. */
 export function isSessionType(at: number, end: number): boolean {
   return isOfMainType(at, end, APPLICATION) && isText(slab, valueAt, valueEnd, SDP);
 }
 
-/** Whether a type is of the main one; its subtype is then the value that was found last. White space may stand around the slash (§25.1). */
+/** Whether a type has this main type; then the value found last is its subtype. White space may surround the slash (§25.1). */
 function isOfMainType(at: number, end: number, main: Uint8Array): boolean {
   const mainEnd = skip(slab, at, end, TOKEN);
   const slash = behindBlank(mainEnd, end);
@@ -81,7 +81,7 @@ function isOfMainType(at: number, end: number, main: Uint8Array): boolean {
   return true;
 }
 
-/** Whether a body of the Content-Type slab[at, end) is a multipart each of whose parts may be skipped; of alternatives one is enough. */
+/** Whether the Content-Type slab[at, end) is a multipart whose parts may all be skipped; one alternative is enough. */
 export function isSkippableMultipart(at: number, end: number, body: number, bodyEnd: number): boolean {
   return isSkippable(at, end, body, bodyEnd, 0);
 }
@@ -113,7 +113,7 @@ function isSkippable(type: number, typeEnd: number, at: number, end: number, dep
   return good > 0;
 }
 
-/** Behind the LF of the line that starts at `at`; beyond `end` where there is none. */
+/** Position behind the LF of the line that starts at `at`; beyond `end` without an LF. */
 function lineEnd(at: number, end: number): number {
   let p = at;
   while (p < end && slab[p] !== LF) p++;
@@ -133,7 +133,7 @@ function isClosing(at: number, length: number): boolean {
   return slab[at + 2 + length] === HYPHEN && slab[at + 3 + length] === HYPHEN;
 }
 
-/** Whether the part slab[at, end), its headers first, is optional, a session description, or a multipart of such. */
+/** Whether the part slab[at, end), which begins with its headers, is optional, a session description, or a multipart of such. */
 function isSkippablePart(at: number, end: number, depth: number): boolean {
   let type = -1;
   let typeEnd = -1;
@@ -161,7 +161,7 @@ function isOfType(type: number, typeEnd: number, at: number, end: number, depth:
   return isSessionType(type, typeEnd) || isSkippable(type, typeEnd, at, end, depth + 1);
 }
 
-/** Behind a header's last line, folded ones included. */
+/** Position behind a header's last line, folded lines included. */
 function headerEnd(at: number, end: number): number {
   let next = lineEnd(at, end);
   while (next < end && next > at + 2 && (slab[next] === 0x20 || slab[next] === 0x09)) next = lineEnd(next, end);

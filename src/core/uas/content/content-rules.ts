@@ -1,4 +1,4 @@
-// Which content a registrar accepts (RFC 3261 §8.2.3), and which the client accepts (§20.1).
+// The content that a registrar accepts (RFC 3261 §8.2.3), and the client's Accept (§20.1).
 // @hot
 
 import { slab, table } from '../../../sip/parser/slab.ts';
@@ -34,7 +34,7 @@ const IDENTITY = ascii('identity');
 
 const GO_ON = 0;
 
-/** §8.2.3: a body that may not be skipped is a session description in no encoding, or draws 415. */
+/** §8.2.3: 415 for a body that may not be skipped and is not a session description without encoding. */
 export function checkContent(exchange: Exchange): number {
   if (table[T_BODY_END] <= table[T_BODY_AT] || isOptionalBody()) return GO_ON;
   const encoding = table[T_FIRST_ROW + H_CONTENT_ENCODING];
@@ -50,7 +50,7 @@ function rowInt(row: number, field: number): number {
   return table[T_ROWS + row * ROW_INTS + field];
 }
 
-/** Whether a part of any row with this id reads `text` (lower case), whatever the case. */
+/** Whether any row with this id contains `text` (lower case), compared without case. */
 function contains(id: number, text: Uint8Array): boolean {
   for (let row = table[T_FIRST_ROW + id]; row !== ABSENT; row = rowInt(row, ROW_NEXT)) {
     const last = rowInt(row, ROW_VALUE_END) - text.length;

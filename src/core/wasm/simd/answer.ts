@@ -1,5 +1,5 @@
-// AssemblyScript. Answers: what all copy from the request (RFC 3261 §8.2.6), and what a 200 to a REGISTER lists. What is said, and how
-// it may be, has been decided: response.ts, contact-list.ts, refresh.ts.
+// AssemblyScript. Answers: the part that all copy from the request (RFC 3261 §8.2.6), and the rows of a 200 to a REGISTER. The callers
+// decide about the content: response.ts, contact-list.ts, refresh.ts.
 
 import {
   ABSENT,
@@ -76,7 +76,7 @@ import { writeGruus } from './gruu.ts';
 import { at, byte, copy, decimal, endLine, hex, longText, startAt, text } from './output.ts';
 import { entry, rowField, told } from './table.ts';
 
-/** Writes what every answer copies from the request, and its To tag, behind a status line that ends at `to`; returns where that ends. */
+/** Writes the part that every answer copies from the request, and its To tag, behind a status line that ends at `to`; returns its end. */
 export function frame(to: i32): i32 {
   const ipEnd = IP_TEXT + ipLength();
   startAt(to);
@@ -94,7 +94,7 @@ function writeFrame(ipEnd: i32): void {
 }
 
 /**
- * Writes the Contact row of a binding at `to`; returns where it ends.
+ * Writes the Contact row of a binding at `to`; returns its end.
  * @param display its texts: the display name, behind it the URI, behind it the parameters
  * @param instanceOffset of its instance ID, in the parameters; of length 0: it gets no GRUUs
  * @param epoch,cseq,regId of the binding whose temporary GRUU it gets; epoch 0: it gets none
@@ -132,7 +132,7 @@ export function contact(
   return at;
 }
 
-/** Writes the rows of extensions at `to`; returns where they end. @param shows SHOWS_* @param flowTimer seconds; 0: not told */
+/** Writes the rows of extensions at `to`; returns their end. @param shows SHOWS_* @param flowTimer seconds; 0: no Flow-Timer */
 export function extensions(to: i32, shows: i32, flowTimer: i32): i32 {
   startAt(to);
   if ((shows & SHOWS_SUPPORTED) != 0) text((shows & SHOWS_OUTBOUND) != 0 ? TEXT_SUPPORTED_OUTBOUND : TEXT_SUPPORTED_PATH);
@@ -152,14 +152,14 @@ export function extensions(to: i32, shows: i32, flowTimer: i32): i32 {
   return at;
 }
 
-/** Writes Date, Content-Length and the empty line at `to`; returns where they end. */
+/** Writes Date, Content-Length and the empty line at `to`; returns their end. */
 export function end(to: i32): i32 {
   startAt(to);
   longText(TEXT_END);
   return at;
 }
 
-/** Writes the 200 to a refresh at ANSWER, over the image at IMAGE; returns where it ends. @param shows SHOWS_* */
+/** Writes the 200 to a refresh at ANSWER, from the image at IMAGE; returns its end. @param shows SHOWS_* */
 export function refreshed(shows: i32, flowTimer: i32): i32 {
   const ipEnd = IP_TEXT + ipLength();
   startAt(ANSWER);
@@ -183,7 +183,7 @@ export function refreshed(shows: i32, flowTimer: i32): i32 {
   return (shows & SHOWS_END) != 0 ? end(at) : at;
 }
 
-/** The source's address is at IP_TEXT from now on. */
+/** Makes sure that the source's address is at IP_TEXT; returns its length. */
 function ipLength(): i32 {
   const length = told(IN_IP_LENGTH);
   if (length > 0) return length;
@@ -216,7 +216,7 @@ function lastParamEnd(from: i32, end: i32): i32 {
   return p;
 }
 
-/** Where the parameter without a value begins that ends at `end`. */
+/** Start of the parameter without a value that ends at `end`. */
 function paramBefore(end: i32): i32 {
   let p = end - 1;
   while (load<u8>(p) != 0x3b) p--;

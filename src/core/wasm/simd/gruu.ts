@@ -1,4 +1,4 @@
-// AssemblyScript. GRUUs as texts: what they are is gruu.ts's, which reads them.
+// AssemblyScript. Writes GRUUs as texts; their form is in gruu.ts, which reads them.
 
 import { HASH_OUT, HASH_TEXT } from '../../../sip/parser/memory-map.ts';
 import { hashFinish, hashStart } from '../../../sip/simd/siphash.ts';
@@ -18,7 +18,7 @@ import {
 import { at, byte, copy, startAt, text } from './output.ts';
 import { told } from './table.ts';
 
-/** Bytes of a token: the code that is its IV, then as many times two sealed. */
+/** Bytes of a token's parts: the code that is its IV, and two sealed ones. */
 const PART: i32 = 16;
 const TOKEN_WORDS: i32 = 12;
 
@@ -41,7 +41,7 @@ export function writeGruus(uri: i32, instance: i32, instanceEnd: i32, epoch: i32
   byte(0x22);
 }
 
-/** Writes the public GRUU of an instance at `to`, alone; returns where it ends. */
+/** Writes the public GRUU of an instance at `to`, alone; returns its end. */
 export function publicGruu(to: i32, isSecure: i32, instance: i32, instanceEnd: i32): i32 {
   const aorEnd = AOR_TEXT + told(IN_AOR_LENGTH);
   startAt(to);
@@ -49,14 +49,14 @@ export function publicGruu(to: i32, isSecure: i32, instance: i32, instanceEnd: i
   return at;
 }
 
-/** Where the "@" of the AOR stands. */
+/** Position of the AOR's "@". */
 function hostAt(aorEnd: i32): i32 {
   let p = aorEnd - 1;
   while (load<u8>(p) != 0x40) p--;
   return p;
 }
 
-/** The AOR with the instance ID in `gr`, in the spelling that the phone sent: another one leads to it as well. */
+/** The AOR with the instance ID in `gr`, in the phone's spelling: other spellings lead to it as well. */
 function writePublic(isSecure: bool, host: i32, aorEnd: i32, instance: i32, instanceEnd: i32): void {
   writeScheme(isSecure);
   writeEscaped(AOR_TEXT, host, PLAIN_IN_USER);
@@ -66,7 +66,7 @@ function writePublic(isSecure: bool, host: i32, aorEnd: i32, instance: i32, inst
   writeEscaped(instance, instanceEnd, PLAIN_IN_VALUE);
 }
 
-/** That of a PBX: the domain with `bnc` and the instance ID. It fills user and `sg` in for its phones. */
+/** The GRUU of a PBX: the domain with `bnc` and the instance ID. The PBX adds user and `sg` for its phones. */
 function writeBulk(isSecure: bool, host: i32, aorEnd: i32, instance: i32, instanceEnd: i32): void {
   writeScheme(isSecure);
   copy(host + 1, aorEnd);
@@ -141,7 +141,7 @@ function hash(key: i32, length: i32): void {
 // @ts-ignore: decorator
 @inline
 function base64Url(words: v128): v128 {
-  // Into each lane three bytes, the highest on top: the words' bytes count from their highest.
+  // Three bytes into each lane, the highest on top: the words' bytes count from their highest.
   const three = v128.swizzle(words, i8x16(1, 2, 3, -1, 6, 7, 0, -1, 11, 4, 5, -1, 8, 9, 10, -1));
   const six = v128.or(
     v128.or(i32x4.shr_u(three, 18), v128.and(i32x4.shr_u(three, 4), i32x4.splat(0x3f00))),

@@ -71,10 +71,10 @@ import {
 } from '../module-memory.ts';
 import { at, byte, copy, startAt } from './output.ts';
 
-/** As in binding-writer.ts of the oracle. */
+/** As in test/oracle/binding-writer.ts. */
 const USER_AGENT_BYTES_MAX: i32 = 128;
 
-/** Record of the contact at work, in the table, and the bounds of its instance ID; both are -1 where it has none. */
+/** Record of the current contact in the table, and the bounds of its instance ID; both are -1 where it has none. */
 let record: i32 = 0;
 let instance: i32 = -1;
 let instanceEnd: i32 = -1;
@@ -90,7 +90,7 @@ function contact(field: i32): i32 {
  * @param contactAt its record in the table @param flags IMAGE_* @param regId 0: it is no flow
  * @param idAt the instance ID, without quotes and brackets: [idAt, idEnd), empty where there is none
  * @param expiresAt epoch ms, as refreshedAt and registeredAt
- * @param isSpelled the texts of the contact are at SPELLED, not those of the request
+ * @param isSpelled the contact's texts are read from SPELLED, not from the request
  */
 export function image(
   contactAt: i32,
@@ -136,7 +136,7 @@ export function image(
   return length;
 }
 
-/** The contact's texts as they were sent; returns where they end. */
+/** Copies the contact's texts as they were sent; returns their end. */
 function copyContact(): i32 {
   copy(contact(CONTACT_DISPLAY_AT), contact(CONTACT_DISPLAY_END));
   let mark = endText(DISPLAY_LENGTH, IMAGE + TEXTS);
@@ -146,7 +146,7 @@ function copyContact(): i32 {
   return endParams(mark);
 }
 
-/** The contact's texts in another spelling. */
+/** Copies the contact's texts in another spelling; returns their end. */
 function copySpelled(): i32 {
   const uri = SPELLED + told(IN_DISPLAY_LENGTH);
   const params = uri + told(IN_URI_LENGTH);
@@ -159,7 +159,7 @@ function copySpelled(): i32 {
   return endParams(mark);
 }
 
-/** Without empty parameters at their end. */
+/** Removes empty parameters at the end. */
 function endParams(mark: i32): i32 {
   let end = at;
   while (end > mark && (load<u8>(end - 1) == 0x3b || load<u8>(end - 1) <= 0x20)) end--;
@@ -192,7 +192,7 @@ function writeParams(): void {
   store<u16>(IMAGE, offset, INSTANCE_OFFSET);
 }
 
-/** expires, pub-gruu and temp-gruu. */
+/** Whether the parameter is not kept: expires, pub-gruu and temp-gruu. */
 function isLeftOut(row: i32): bool {
   const name = entry(row + PARAM_NAME_AT);
   const end = entry(row + PARAM_NAME_END);
@@ -206,7 +206,7 @@ function isLeftOut(row: i32): bool {
   return lower(load<u8>(name, 1)) == 0x65 && lower(load<u8>(name, 2)) == 0x6d && isGruu(name + 3, 0x70);
 }
 
-/** The letter and "-gruu". */
+/** Whether the bytes at `p` are the letter and "-gruu". */
 function isGruu(p: i32, letter: i32): bool {
   return (
     lower(load<u8>(p)) == letter &&

@@ -1,5 +1,5 @@
-// AssemblyScript. What names a request's AOR and the request itself: the canonical AOR (sip/uri/uri.ts) with its keyed hash, and the
-// keys of its transaction: what they are made of is request-keys.ts's.
+// AssemblyScript. Identities of a request: its canonical AOR (sip/uri/uri.ts) with its keyed hash, and the
+// keys of its transaction, described in request-keys.ts.
 
 import { HASH_OUT } from '../../../sip/parser/memory-map.ts';
 import { hashFinish, hashStart } from '../../../sip/simd/siphash.ts';
@@ -37,8 +37,8 @@ import { at, byte, copy, startAt } from './output.ts';
 import { entry, lower } from './table.ts';
 
 /**
- * Writes the AOR of the URI record at `uri` of the table at AOR_TEXT, and its hash at HASH_OUT. Returns its length, -1 where it is
- * none or does not fit.
+ * Writes the AOR of the URI record at `uri` of the table at AOR_TEXT, and its hash at HASH_OUT. Returns its length, -1 where the URI is
+ * no AOR or the AOR does not fit.
  */
 export function hashAor(uri: i32, k0: i32, k1: i32, k2: i32, k3: i32): i32 {
   const scheme = entry(uri + URI_SCHEME);
@@ -68,7 +68,7 @@ export function hashAor(uri: i32, k0: i32, k1: i32, k2: i32, k3: i32): i32 {
   return length;
 }
 
-/** 255 for what is none. */
+/** Value of a hex digit; 255 for other characters. */
 function hexDigit(value: i32): i32 {
   if (<u32>(value - 0x30) < 10) return value - 0x30;
   const letter = lower(value) - 0x61;
@@ -87,7 +87,7 @@ export function hashRequest(k0: i32, k1: i32, k2: i32, k3: i32): void {
   hashRequestAs(entry(T_METHOD_AT), entry(T_METHOD_END), k0, k1, k2, k3);
 }
 
-/** The same, as if the method were the bytes [methodAt, methodEnd). */
+/** The same, with the bytes [methodAt, methodEnd) as the method. */
 export function hashRequestAs(methodAt: i32, methodEnd: i32, k0: i32, k1: i32, k2: i32, k3: i32): void {
   startAt(KEY_TEXT);
   byte(OF_REQUEST);
@@ -122,10 +122,10 @@ export function hashRequestAs(methodAt: i32, methodEnd: i32, k0: i32, k1: i32, k
   store<u64>(KEYS_OUT, load<u64>(HASH_OUT), 16);
 }
 
-/** As long as the longest message; no answer is under way while keys are taken. */
+/** Space for the longest message; the answer's memory is free while keys are computed. */
 const KEY_TEXT: i32 = ANSWER;
 
-// What is hashed begins with a byte of its own, so that one hash can never stand for another.
+// Each hashed text begins with a byte of its own kind, so that one hash can never stand for another.
 const OF_REQUEST: i32 = 1;
 const OF_BRANCH: i32 = 2;
 const OF_OLD_BRANCH: i32 = 3;
@@ -149,7 +149,7 @@ function hash(k0: i32, k1: i32, k2: i32, k3: i32): void {
   hashFinish(KEY_TEXT, at, at - KEY_TEXT, 1, 3);
 }
 
-/** z9hG4bK, in any case, and something behind it. */
+/** Whether the branch is z9hG4bK, in any case, with a text behind it. */
 function hasCookie(): bool {
   const branch = entry(T_VIAS + VIA_BRANCH_AT);
   if (branch < 0 || entry(T_VIAS + VIA_BRANCH_END) - branch <= 7) return false;
@@ -157,6 +157,6 @@ function hasCookie(): bool {
 }
 
 const COOKIE: u64 = 0x006b62346768397a;
-/** What makes its letters small. */
+/** Bits that make its letters lower-case. */
 const LETTERS: u64 = 0x0020200020200020;
 const SEVEN_BYTES: u64 = 0x00ffffffffffffff;

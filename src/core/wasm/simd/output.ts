@@ -1,5 +1,5 @@
-// AssemblyScript. Where the module writes: one place at a time, sixteen bytes at once. Up to fifteen bytes behind what is
-// written are overwritten, and as many behind what is copied are read; both are nobody's.
+// AssemblyScript. The module's output: one position at a time, sixteen bytes at once. Up to fifteen bytes behind the
+// output are overwritten, and as many behind a copied span are read; no reader uses either.
 
 import { TEXT_BYTES, TEXTS_AT } from '../module-memory.ts';
 
@@ -17,7 +17,7 @@ export function byte(value: i32): void {
   at++;
 }
 
-/** Bytes [from, end); nothing where the span is absent or empty. */
+/** Copies bytes [from, end); none where the span is absent or empty. */
 export function copy(from: i32, end: i32): void {
   const length = end - from;
   if (length <= 0) return;
@@ -36,7 +36,7 @@ export function text(number: i32): void {
   at += load<u8>(from + TEXT_BYTES - 1);
 }
 
-/** A constant text of any length that a place for one has. */
+/** A constant text of any length that fits its place. */
 export function longText(number: i32): void {
   const from = TEXTS_AT + number * TEXT_BYTES;
   copy(from, from + load<u8>(from + TEXT_BYTES - 1));
@@ -49,7 +49,7 @@ export function endLine(): void {
   at += 2;
 }
 
-/** In decimal digits. */
+/** Writes decimal digits. */
 export function decimal(value: u32): void {
   let digits = 1;
   for (let bound: u64 = 10; bound <= <u64>value; bound *= 10) digits++;

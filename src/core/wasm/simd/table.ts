@@ -1,4 +1,4 @@
-// AssemblyScript. What the module reads of the request in the span table, and of what it is told.
+// AssemblyScript. Reads the request in the span table, and the module's inputs.
 
 import { TABLE_ADDRESS } from '../../../sip/parser/memory-map.ts';
 import { ROW_INTS, T_ROWS } from '../../../sip/parser/span-table.ts';
@@ -17,7 +17,7 @@ export function rowField(row: i32, field: i32): i32 {
   return load<i32>(TABLE_ADDRESS + ((T_ROWS + row * ROW_INTS + field) << 2));
 }
 
-/** A word that the module is told, IN_*. Loaded unsigned: the optimizer widens a signed load with its sign, whatever was asked for. */
+/** An input word, IN_*. Loaded unsigned: the optimizer sign-extends a signed load, even where the code asks for none. */
 // @ts-ignore: decorator
 @inline
 export function told(index: i32): i32 {

@@ -1,5 +1,5 @@
-// AssemblyScript: the entry of the registrar's module, compiled to WebAssembly by scripts/wasm.js. It writes all that a registrar
-// keeps of a request and says of it; what that is has been decided in TypeScript, which calls these (request-module.ts).
+// AssemblyScript: the entry of the registrar's module, compiled to WebAssembly by scripts/wasm.js. It writes images and answers of a
+// registrar; its callers in TypeScript decide about their content (request-module.ts).
 
 import { hashFinish, hashStart } from '../../../sip/simd/siphash.ts';
 import { HASH_OUT } from '../../../sip/parser/memory-map.ts';
@@ -13,7 +13,7 @@ import { told } from './table.ts';
 
 export { contact, end, extensions, frame, image, publicGruu, hashAor, hashRequest, hashRequestAs };
 
-/** Leaves the keyed hash of all that the image at IMAGE keeps of its request at HASH_OUT. */
+/** Leaves the keyed hash of the kept part of the image at IMAGE at HASH_OUT. */
 export function identity(k0: i32, k1: i32, k2: i32, k3: i32): void {
   const kept = IMAGE + KEPT;
   const imageEnd = IMAGE + <i32>load<u16>(IMAGE, LENGTH);
@@ -21,12 +21,12 @@ export function identity(k0: i32, k1: i32, k2: i32, k3: i32): void {
   hashFinish(kept, imageEnd, imageEnd - kept, 1, 3);
 }
 
-/** Of an image, as LENGTH can say it. */
+/** Maximum length of an image, as LENGTH can hold it. */
 const LENGTH_MAX: i32 = 0xffff;
 
 /**
- * Writes the image of the contact whose record is at `record` of the table, and where it is the binding's the 200 at ANSWER, up to
- * what the domain adds. Returns where that ends; 0 where the request would leave another binding.
+ * Writes the image of the contact whose record is at `record` of the table, and, if it equals the binding's, the 200 at ANSWER, up to
+ * the domain's rows. Returns its end; 0 where the request would change the binding's kept part.
  * @param shows SHOWS_*
  */
 export function refresh(

@@ -1,4 +1,4 @@
-// Routes about abuse control: which sources and accounts it limits now, and to let one go.
+// Routes about abuse control: they list the limited sources and accounts, and release one.
 
 import * as z from 'zod';
 import type { Pool } from '../../../threads/pool.ts';
@@ -20,7 +20,7 @@ const limitedSchema = z
   .meta({ id: 'Limited' });
 type Limited = z.output<typeof limitedSchema>;
 
-/** @param pool the shards that run; throws a Problem where there are none yet */
+/** @param pool the running shards; throws a Problem where there are none yet */
 export function addAbuseRoutes(routes: Routes, pool: () => Pool): void {
   routes.add({
     name: 'listLimited',

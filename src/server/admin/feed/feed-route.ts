@@ -1,4 +1,4 @@
-// The feed of changes as an operator sees it: how far each place is that changes are sent to.
+// The feed of changes for operators: the progress of each destination.
 
 import * as z from 'zod';
 import type { Feed } from '../../feed/feed.ts';

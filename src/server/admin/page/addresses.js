@@ -1,4 +1,4 @@
-// Search over addresses of record, and one of them with all there is to know of it and to do about it.
+// Search over addresses of record, and the view of one with its state and actions.
 
 import { change, get } from './api.js';
 import { confirmed } from './confirm.js';
@@ -41,7 +41,7 @@ const history = new Table('history', [
 ]);
 const traces = new Table('traces', [{ title: 'Name' }, { title: 'Until' }, { title: 'End', hidden: true }]);
 
-/** What is searched for: a text, and whether among the bindings that sleep. */
+/** The search: a text, and whether among the bindings that sleep. */
 let asked = { text: '', asleep: false };
 let items = [];
 let cursor = '';
@@ -61,7 +61,7 @@ async function search(text, asleep) {
   await nextPage();
 }
 
-/** Pages of the API may be short where little fits: they are read until one of ours is full. */
+/** Pages of the API may be short where few items match: they are read until one of ours is full. */
 async function nextPage() {
   const search = asked;
   const { text, asleep } = search;
@@ -86,7 +86,7 @@ async function nextPage() {
 function foundRow({ aor: name, contacts: list }) {
   const newest = list.reduce((a, b) => (b.refreshedAt > a.refreshedAt ? b : a));
   const cells = [name, number(list.length), newest.uri, sourceOf(newest), newest.userAgent ?? ''];
-  // Of an address whose devices sleep there are no contacts to open: a lookup wakes them.
+  // An address whose devices sleep has no contacts to open: a lookup wakes them.
   const actions = asked.asleep ? [] : [['Open', () => open(name)]];
   return { key: `${name} ${asked.asleep}`, cells: [...cells, { actions }] };
 }
@@ -180,7 +180,7 @@ async function trace() {
   await showTraces();
 }
 
-/** With its last contact gone, an address has nothing more to show but its history. */
+/** With its last contact gone, an address has only its history to show. */
 async function reopen() {
   if (await open(aor)) return;
   setHidden($('aor'), true);

@@ -1,10 +1,10 @@
-// The admin API as the page asks it, with the token that it was given.
+// The page's requests to the admin API, with the user's token.
 
 import { $, setHidden, setText } from './dom.js';
 
 let token = sessionStorage.getItem('token') ?? '';
 let granted = () => {};
-/** How many tokens have been given, and how many of them a request was refused with. */
+/** Number of tokens given, and number of them with a refused request. */
 let given = 0;
 let refused = 0;
 
@@ -35,7 +35,7 @@ export async function change(method, path, body) {
   return answered(await ask(path, { method, ...(body !== undefined && { headers, body: JSON.stringify(body) }) }));
 }
 
-/** The token that was given is wrong, or none was. */
+/** The given token is wrong, or none was given. */
 function askForToken() {
   const field = $('token');
   const wrong = token !== '' && !document.activeElement?.isSameNode(field);
@@ -45,7 +45,7 @@ function askForToken() {
   if (wrong) field.focus();
 }
 
-/** Resolves when a token has been given that no request was refused with: it may have been, while others were still asking. */
+/** Resolves when a token without a refusal has been given: that may have happened while other requests were still waiting. */
 export function newToken() {
   if (given > refused) return Promise.resolve();
   return new Promise((resolve) => {

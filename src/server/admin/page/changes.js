@@ -1,4 +1,4 @@
-// The change feed, followed while somebody asks for it: by type, filtered, paused.
+// The change feed, followed while the user asks for it: by type, filtered, paused.
 
 import { $, element, setText, Table } from './dom.js';
 import { readEvents } from './events.js';
@@ -18,7 +18,7 @@ let following;
 let lastId = '';
 let paused = false;
 let drawing;
-/** Newest first; those that came while it was paused apart. */
+/** Newest first; rows that arrived during a pause are in `waiting`. */
 let rows = [];
 let waiting = [];
 

@@ -1,5 +1,5 @@
-// Charts over time, by uPlot: axes of time, a cursor that all charts share, a tip with the values beside it, zoom by dragging (a
-// double click ends it). Colours are those of the style sheet, light or dark.
+// Charts over time, by uPlot: axes of time, a cursor that all charts share, a tip with the values beside it, zoom by dragging (a double click ends
+// it). Colours come from the style sheet, light or dark.
 
 import { element, setText } from './dom.js';
 import { clock, duration, number, percent, percentile, rate } from './figures.js';
@@ -9,12 +9,12 @@ const HEIGHT = 180;
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const FONT = '12px system-ui, sans-serif';
 const TIP_GAP = 14;
-/** The axis of a server that is younger begins with it, but is no shorter. */
+/** Shortest span of the axis. On a younger server it begins with the server's start. */
 const SPAN_MIN_MS = 60_000;
 
 const largest = (max, least) => Math.max(least, (max ?? 0) * 1.1);
 const fromZero = (least) => (_u, _min, max) => [0, largest(max, least)];
-/** Whole decades, so that one spike does not flatten the rest. */
+/** Whole decades, so that one spike does not flatten the other values. */
 const decades = (_u, min, max) => {
   const low = 10 ** Math.floor(Math.log10(min > 0 ? min : 1));
   const high = 10 ** Math.ceil(Math.log10(max > 0 ? max : 10));
@@ -69,7 +69,7 @@ const CHARTS = {
   },
 };
 
-/** @param span ms that the axis covers; what is shown is `{ at, series, latency, boundsSeconds }`, columns of equal length */
+/** @param span ms that the axis covers; the data is `{ at, series, latency, boundsSeconds }`, columns of equal length */
 export class Charts {
   constructor() {
     this.span = 300_000;
@@ -228,7 +228,7 @@ class Chart {
     tip.style.top = '4px';
   }
 
-  // --- the heat map: a row for each bucket of latency, darker where more registrations were
+  // --- the heat map: a row for each bucket of latency, darker with more registrations
 
   /** Rows in view: those in use, and at least six. */
   rows() {
@@ -305,7 +305,7 @@ function heatText({ latency, boundsSeconds }, at) {
 const decadesOnly = (_u, splits) => splits.map((v) => (isDecade(v) ? v : null));
 const isDecade = (value) => value > 0 && Number.isInteger(Math.round(Math.log10(value) * 1e6) / 1e6);
 
-/** Hours and minutes, with seconds where the ticks are that close. */
+/** Hours and minutes, with seconds where ticks are less than a minute apart. */
 function times() {
   return (_u, splits) => {
     const isClose = splits.length > 1 && splits[1] - splits[0] < 60_000;

@@ -1,10 +1,10 @@
-// A question before anything is changed.
+// A question before a change.
 
 import { $, setText } from './dom.js';
 
 let settle = () => {};
 
-/** Resolves to whether the user agrees; the focus returns to where it was. */
+/** Resolves to whether the user agrees; the focus returns to its former element. */
 export function confirmed(title, text, yes) {
   const dialog = $('confirm');
   setText($('confirm-title'), title);
@@ -17,7 +17,7 @@ export function confirmed(title, text, yes) {
   });
 }
 
-/** At once: the dialog's event "close" comes late, when the next question may stand there already. */
+/** Settles at once: the dialog's event "close" comes late, when the next question may be open already. */
 function answer(isYes) {
   $('confirm').close();
   settle(isYes);

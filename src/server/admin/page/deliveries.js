@@ -1,4 +1,4 @@
-// How far webhooks and NATS are with the changes that they are sent. A server that keeps no feed is asked once.
+// Progress of webhooks and NATS with their changes. A server that keeps no feed is asked once.
 
 import { get } from './api.js';
 import { $, setHidden, setText, Table } from './dom.js';

@@ -1,4 +1,4 @@
-// The API's documents in Swagger UI. Nothing of it is fetched from, or sent to, another server.
+// The API's documents in Swagger UI. No part of it comes from another server, or is sent to one.
 
 /* global SwaggerUIBundle */
 SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null });

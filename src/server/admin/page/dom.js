@@ -1,5 +1,5 @@
-// What the page is made of: elements, and tables whose rows are kept. All that is shown comes in as text, never as markup, and
-// only what is new is written: selection, focus and screen readers stay where they are.
+// Elements of the page, and tables that keep their rows. All content is set as text, never as markup, and only new content is
+// written: selection, focus and screen readers stay where they are.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -19,14 +19,14 @@ export function setHidden(node, hidden) {
   if (node.hidden !== hidden) node.hidden = hidden;
 }
 
-/** For screen readers and eyes: what an action came to. */
+/** Shows the result of an action, for screen readers and eyes. */
 export function tell(text, isBad = false) {
   const told = $('told');
   setText(told, text);
   told.classList.toggle('bad', isBad);
 }
 
-/** Button that calls `act`; what that throws is told. */
+/** Button that calls `act`; its errors are shown. */
 export function button(label, act, attributes = {}) {
   const made = element('button', label, { type: 'button', ...attributes });
   made.addEventListener('click', () => Promise.resolve(act()).catch((error) => tell(error.message, true)));
@@ -35,7 +35,7 @@ export function button(label, act, attributes = {}) {
 
 /**
  * A table by rows with keys. A column has a title, and `n` where it holds numbers. A cell is a text, `{ text, share }` with a bar
- * of that share (0 to 1), or `{ actions: [[label, act]] }`, whose act gets the row as it is then.
+ * of that share (0 to 1), or `{ actions: [[label, act]] }`. Each act gets the row as it is at that time.
  */
 export class Table {
   constructor(id, columns, empty = 'none') {

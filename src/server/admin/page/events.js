@@ -2,7 +2,10 @@
 
 import { ask } from './api.js';
 
-/** Calls `hear(event, data, id)` for each event until the stream ends; throws where it cannot be had. @param started is called when the answer has begun */
+/**
+ * Calls `hear(event, data, id)` for each event until the stream ends; throws where the stream cannot be opened.
+ * @param started is called when the answer has begun
+ */
 export async function readEvents(path, { signal, headers = {}, started = () => {} }, hear) {
   const answer = await ask(path, { signal, headers });
   if (!answer.ok) {

@@ -1,7 +1,7 @@
-// Numbers, times and shares as they are shown.
+// Texts of numbers, times and shares.
 
 export const number = (n) => Math.round(n).toLocaleString('en-US');
-/** Small rates keep a digit behind the point. */
+/** Small rates keep one decimal. */
 export const rate = (n) => (n > 0 && n < 9.95 ? n.toFixed(1) : number(n));
 export const percent = (share) => `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)}%`;
 export const clock = (at) => new Date(at).toLocaleTimeString();

@@ -1,4 +1,4 @@
-// Sources and accounts that abuse control limits now, and letting one go.
+// Sources and accounts that abuse control limits now, and the release of one.
 
 import { change, get } from './api.js';
 import { confirmed } from './confirm.js';
@@ -31,7 +31,7 @@ async function show() {
   );
 }
 
-/** A source where logins succeed, too, may be an address that victims share. */
+/** A source with successful logins, too, may be an address that victims share. */
 function whyOf({ reason, successes }) {
   const why = reason.replaceAll('-', ' ');
   return successes > 0 ? `${why}; ${number(successes)} that succeed` : why;
@@ -46,5 +46,5 @@ async function forgive({ name }) {
 }
 
 listeners.push(() => {
-  if (performance.now() - askedAt >= ASKED_MS) show().catch(() => {}); // the page says already that nobody answers
+  if (performance.now() - askedAt >= ASKED_MS) show().catch(() => {}); // the page already reports that the server does not answer
 });

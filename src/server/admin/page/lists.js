@@ -1,4 +1,4 @@
-// Lists that come page by page: users, static bindings, aliases.
+// Lists that are read page by page: users, static bindings, aliases.
 
 import { open } from './addresses.js';
 import { get } from './api.js';
@@ -7,7 +7,7 @@ import { number } from './figures.js';
 
 const PAGE = 50;
 
-/** A list below its table's button for more. @param rowOf makes a row of an item */
+/** A list with a button for more below its table. @param rowOf makes a row of an item */
 class PagedList {
   constructor(table, note, rowOf, place) {
     Object.assign(this, { table, note, rowOf, items: [], cursor: '', path: '' });

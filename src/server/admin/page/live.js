@@ -1,4 +1,4 @@
-// What is asked every second and drawn: state, tiles, charts, and a table for each part of the server.
+// Figures that are read and drawn every second: state, tiles, charts, and a table for each part of the server.
 
 import { get, newToken, tokenAccepted } from './api.js';
 import { CHALLENGES } from './challenges.js';
@@ -10,11 +10,11 @@ const POLL_MS = 1000;
 const CENSUS_MS = 10_000;
 const SENDERS_MS = 3000;
 const CLUSTER_MS = 2000;
-/** Share of a limit from which on there is an alarm. */
+/** Share of a limit from which the page shows an alarm. */
 const LIMIT_ALARM = 0.8;
-/** Seconds that the tiles' percentiles are of. */
+/** Seconds that the tiles' percentiles cover. */
 const TILE_SECONDS = 10;
-/** Of those that have no contacts yet. */
+/** Domains shown, of those without contacts. */
 const DOMAINS_SHOWN = 20;
 const SPANS = { '5m': 300_000, '1h': 3_600_000, '1d': 86_400_000 };
 
@@ -59,10 +59,10 @@ const tables = {
   ]),
   faults: new Table('cluster-faults', [{ title: 'Stream or server' }, { title: 'State' }, { title: 'What to do' }]),
 };
-/** In words, by kind. */
+/** Texts of faults, by kind. */
 const FAULTS = { gone: 'gone', changed: 'changed', unsynced: 'does not sync', old: 'too old' };
 
-/** What keeps requests off, by counter. */
+/** Reasons for requests held off, by counter. */
 const KEPT_OFF = [
   ['put_off_new', 'put off by storm control'],
   ['put_off_guesses', 'put off for guessing'],
@@ -80,7 +80,7 @@ let range = '5m';
 let before;
 let census = { at: null, asleep: null, transports: {}, domains: {} };
 const asked = { census: -CENSUS_MS, senders: -SENDERS_MS, cluster: -CLUSTER_MS };
-/** Hears of each status. */
+/** Each is called with every status. */
 export const listeners = [];
 
 function isDue(what, ms) {
@@ -133,7 +133,7 @@ function domainsText(domains) {
   return domains.length === 0 ? '' : `domains ${domains.slice(0, 3).join(', ')}${more}`;
 }
 
-// --- tiles and charts: the past as the server keeps it
+// --- tiles and charts: the past from the server's memory
 
 async function showPast(status) {
   const recent = await extended('5m');
@@ -142,7 +142,7 @@ async function showPast(status) {
   if (shown.at.length > 0) charts.show(shown, shown.stepSeconds, SPANS[range]);
 }
 
-/** What is kept of a range, with what is new since the last look. */
+/** The kept columns of a range, with those new since the last look. */
 async function extended(name) {
   const kept = past.get(name);
   const last = kept?.at.at(-1) ?? 0;
@@ -211,7 +211,7 @@ function showParts(from, to) {
     reasons
       .filter((name) => name !== 'refused_connections')
       .map((name) => ({ name, reason: name.slice(8) }))
-      // Below the refusals, and none of them.
+      // Challenges are no refusals and stand below them.
       .sort((a, b) => CHALLENGES.includes(a.reason) - CHALLENGES.includes(b.reason))
       .map(({ name, reason }) => counted(`${CHALLENGES.includes(reason) ? 'challenge: ' : ''}${words(reason)}`, name)),
   );
@@ -298,7 +298,7 @@ function showDomains({ domains, quotas }) {
   );
 }
 
-// --- what is asked less often
+// --- figures that are read less often
 
 function slowParts(status) {
   return [
@@ -310,7 +310,7 @@ function slowParts(status) {
 
 async function lookAtCensus() {
   census = await get('/v1/census');
-  if (census.at === null) asked.census = -CENSUS_MS; // it is being counted
+  if (census.at === null) asked.census = -CENSUS_MS; // the server is still counting it
   setText(
     $('census'),
     census.at === null ? 'Contacts are being counted.' : `Contacts as counted at ${clock(census.at)}${asleepText()}.`,
@@ -331,7 +331,7 @@ async function lookAtSenders() {
   tables.senders.show(aors.map(row));
 }
 
-/** Who owns what, and how far each node is: this asks others. */
+/** Owners of shards, and the progress of each node: the server asks other nodes for it. */
 async function lookAtCluster() {
   const { cluster, node, connected, nodes, shards, faults } = await get('/v1/cluster');
   setHidden($('cluster'), false);

@@ -1,4 +1,4 @@
-// The SIP messages of one address as they pass, while somebody wants to see them.
+// The SIP messages of one address as they pass, while the user follows them.
 
 import { $, element, setHidden, setText } from './dom.js';
 import { readEvents } from './events.js';
@@ -7,7 +7,7 @@ import { clock } from './figures.js';
 const KEPT = 50;
 let following;
 
-/** Follows the messages of an address, or ends that. Returns whether it follows. */
+/** Starts or stops following the messages of an address. Returns whether it follows. */
 export function toggleMessages(aor) {
   if (following !== undefined) {
     endMessages();

@@ -1,4 +1,4 @@
-// The dashboard: asks the admin API and draws what it answers. Plain modules, no build step; uPlot draws the charts.
+// The dashboard: reads the admin API and draws its answers. Plain modules, no build step; uPlot draws the charts.
 
 import { showTraces } from './addresses.js';
 import './changes.js';

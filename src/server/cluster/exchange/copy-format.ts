@@ -1,9 +1,9 @@
-// A copy of a shard's store on its way: a list of files, then their bytes one behind the other.
+// Format of a copy of a shard's store in transit: a list of files, then their bytes back to back.
 
 import * as z from 'zod';
 import { ClusterError } from '../cluster-error.ts';
 
-/** Of a shard's store: a checkpoint, the log's generations and which of them count. Nothing else, and nothing elsewhere. */
+/** Files of a shard's store: a checkpoint, the log's generations and their manifest. No other names and no other places. */
 const NAME = /^(checkpoint|log\/(manifest|\d{10}\.mdb))$/;
 const LIST_BYTES_MAX = 4 << 20;
 const LENGTH_BYTES = 4;
@@ -23,16 +23,16 @@ export function listOf(files: readonly CopiedFile[]): Buffer {
   return Buffer.concat([head, json]);
 }
 
-/** Where the bytes of a copy belong. */
+/** Destination of a copy's bytes. */
 export interface CopySink {
-  /** All of it is known to come. */
+  /** The list of files is complete. */
   begin(files: readonly CopiedFile[]): Promise<void>;
-  /** A file begins; what was written belongs to the one before. */
+  /** A file begins; earlier bytes belong to the one before. */
   file(name: string): Promise<void>;
   write(bytes: Buffer): Promise<void>;
 }
 
-/** Takes a copy in pieces of any length. */
+/** Reads a copy in pieces of any length. */
 export class CopyReader {
   private readonly sink: CopySink;
   private head: Buffer | undefined = Buffer.alloc(0);
@@ -44,12 +44,12 @@ export class CopyReader {
     this.sink = sink;
   }
 
-  /** All files are there. */
+  /** Whether all files are complete. */
   get isWhole(): boolean {
     return this.head === undefined && this.left === 0 && this.next === this.files.length;
   }
 
-  /** @throws ClusterError where it is no copy */
+  /** Accepts a piece. @throws ClusterError where it is no copy */
   async take(piece: Buffer): Promise<void> {
     let bytes = piece;
     if (this.head !== undefined) {
@@ -67,7 +67,7 @@ export class CopyReader {
     }
   }
 
-  /** Undefined while the list is not there; else what follows it. */
+  /** Undefined while the list is incomplete; else the bytes after it. */
   private async list(all: Buffer): Promise<Buffer | undefined> {
     this.head = all;
     if (all.length < LENGTH_BYTES) return undefined;
@@ -85,7 +85,7 @@ export class CopyReader {
     return all.subarray(LENGTH_BYTES + length);
   }
 
-  /** Files whose bytes are all there are left behind. */
+  /** Completes files without remaining bytes, and begins the next one. */
   private async begun(): Promise<void> {
     while (this.left === 0 && this.next < this.files.length) {
       const { name, length } = this.files[this.next++];

@@ -1,4 +1,4 @@
-// Gives a copy of a shard's store to another node while the shard goes on: its files as of one moment, no faster than a disk likes.
+// Gives a copy of a shard's store to another node while the shard runs: its files as of one moment, at a pace that spares the disk.
 
 import { read } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,7 +9,7 @@ import { listOf } from './copy-format.ts';
 import type { WritePiece } from './exchange-server.ts';
 
 const PIECE_BYTES = 1 << 20;
-/** Of one copy: the node has other work. */
+/** Pace of one copy: the node has other work. */
 const BYTES_PER_MS_MAX = 200_000;
 
 const readPiece = promisify(read);

@@ -1,4 +1,4 @@
-// Puts a copy of a shard's store into a folder beside the shard's own, on disk before it counts.
+// Writes a copy of a shard's store into a folder beside the shard's own; it is on disk before it counts.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { type FileHandle, mkdir, open, statfs } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { sizeText } from '../../process/size-text.ts';
 import { ClusterError } from '../cluster-error.ts';
 import type { CopiedFile, CopySink } from './copy-format.ts';
 
-/** Left free on the disk. */
+/** Bytes left free on the disk. */
 const ROOM_BYTES = 64 << 20;
 
 export class CopyWriter implements CopySink {
@@ -50,7 +50,7 @@ export class CopyWriter implements CopySink {
     }
   }
 
-  /** All of it is on disk when this resolves. */
+  /** Resolves when the whole copy is on disk. */
   async sync(): Promise<void> {
     await this.end();
     for (const path of [join(this.folder, 'log'), this.folder]) {
@@ -60,7 +60,7 @@ export class CopyWriter implements CopySink {
     }
   }
 
-  /** The shard's next life has it. */
+  /** The shard's next life uses the copy. */
   finish(): void {
     finishCopy(this.directory);
   }

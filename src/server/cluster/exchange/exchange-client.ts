@@ -1,4 +1,4 @@
-// Asks another node over HTTP, and hands on what it answers as it comes. Whether the answer was that node's is known at its end alone.
+// Asks another node over HTTP, and hands on its answer as it arrives. Only the end of an answer proves that it is from that node.
 
 import { timingSafeEqual } from 'node:crypto';
 import { type IncomingMessage, request } from 'node:http';
@@ -8,7 +8,7 @@ import { CODE_BYTES, type ExchangeProof } from './exchange-proof.ts';
 const IDLE_MS = 10_000;
 const PROBLEM_BYTES_MAX = 1000;
 
-/** Where a node answers others. */
+/** Address at which a node answers others. */
 export interface NodePlace {
   readonly name: string;
   readonly host: string;
@@ -16,8 +16,8 @@ export interface NodePlace {
 }
 
 /**
- * @param take is given the answer piece by piece, and awaited
- * Throws a ClusterError where there is no answer, or it is not proved: then what was taken counts for nothing.
+ * @param take gets the answer piece by piece, and is awaited
+ * @throws ClusterError where there is no answer, or it is not proved: then all pieces are worthless
  */
 export async function askNode(
   proof: ExchangeProof,

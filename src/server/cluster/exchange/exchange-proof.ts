@@ -1,5 +1,5 @@
-// How a node proves, in a request over HTTP to another node, that it has the cluster's secret; and the other one, in its answer, that it
-// has it, too, and that nothing of the answer was changed. What is asked and answered is not encrypted.
+// Proofs of the cluster's secret between nodes over HTTP: of the asking node in its request, and of the answering one in its answer.
+// The latter also proves that the answer is unchanged. Requests and answers are not encrypted.
 
 import { createHmac, type Hmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { deriveKey } from '../../../core/auth/derived-key.ts';
@@ -8,9 +8,9 @@ import { TakenOnce } from '../taken-once.ts';
 const SCHEME = 'Aorta-Node';
 export const CODE_BYTES = 32;
 
-/** What the other node says of a request. */
+/** The proved sender of a request, and its nonce. */
 export interface Asked {
-  /** The node that asks. */
+  /** Name of the node that asks. */
   readonly from: string;
   readonly nonce: string;
 }
@@ -28,14 +28,14 @@ export class ExchangeProof {
     this.node = node;
   }
 
-  /** Header of a request for a path of another node, and the nonce that its answer is to be proved with. */
+  /** Header of a request for a path of another node, and the nonce that proves its answer. */
   ask(to: string, path: string, now: number): { readonly header: string; readonly nonce: string } {
     const nonce = randomBytes(16).toString('hex');
     const code = this.codeOf('ask', this.node, to, path, String(now), nonce).digest('hex');
     return { header: `${SCHEME} ${this.node} ${now} ${nonce} ${code}`, nonce };
   }
 
-  /** Undefined where the request is no node's, is old, or comes again. */
+  /** Verifies a request; undefined where no node sent it, or it is old or a repetition. */
   asked(header: string | undefined, path: string, now: number): Asked | undefined {
     const [scheme, from = '', at = '', nonce = '', code = ''] = header?.split(' ') ?? [];
     if (scheme !== SCHEME || !/^[0-9a-f]{64}$/.test(code) || !/^[0-9a-f]{32}$/.test(nonce)) return undefined;
@@ -44,7 +44,7 @@ export class ExchangeProof {
     return this.taken.take(nonce, Number(at), now) === 'new' ? { from, nonce } : undefined;
   }
 
-  /** Of an answer: updated with its bytes, its digest stands behind them. @param by the node that answers */
+  /** HMAC of an answer: updated with its bytes, its digest follows them. @param by name of the node that answers */
   answer(by: string, path: string, nonce: string): Hmac {
     return this.codeOf('answer', by, '', path, '', nonce);
   }

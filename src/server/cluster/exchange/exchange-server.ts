@@ -1,5 +1,5 @@
-// What a node answers the other nodes over HTTP, beside its address for them: copies of its shards, and digests of their tables. Who is no
-// node of the cluster is refused and counted.
+// A node's HTTP server for the other nodes, beside its address for them: copies of its shards, and digests of their tables. Requests of
+// strangers are refused and counted.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { ClusterError } from '../cluster-error.ts';
@@ -8,10 +8,13 @@ import type { ExchangeProof } from './exchange-proof.ts';
 const HEADERS_MS = 5000;
 const CONNECTIONS_MAX = 64;
 
-/** Writes a piece of an answer; resolves when there is room for the next one. Throws where nobody reads any more. */
+/** Writes a piece of an answer; resolves when the next one may follow. Throws where the client is gone. */
 export type WritePiece = (bytes: Buffer) => Promise<void>;
 
-/** Gives the writer of the answer for a path; undefined: there is no such thing. Throws a ClusterError with what keeps it from that. */
+/**
+ * Returns the writer of the answer for a path; undefined: the path does not exist. Throws a ClusterError with the reason where it cannot
+ * answer.
+ */
 export type ExchangeAnswer = (path: string) => ((write: WritePiece) => Promise<void>) | undefined;
 
 export class ExchangeServer {
@@ -31,7 +34,7 @@ export class ExchangeServer {
     this.server.maxConnections = CONNECTIONS_MAX;
   }
 
-  /** Throws a ClusterError where the address cannot be had. */
+  /** Throws a ClusterError where the address cannot be bound. */
   static async open(
     { host, port }: { readonly host: string; readonly port: number },
     parts: { readonly proof: ExchangeProof; readonly node: string; readonly answer: ExchangeAnswer },
@@ -78,7 +81,7 @@ export class ExchangeServer {
       });
       response.end(code.digest());
     } catch (error) {
-      // Half an answer has no proof at its end.
+      // A truncated answer has no proof at its end.
       if (response.headersSent) response.destroy();
       else response.writeHead(409).end(error instanceof ClusterError ? error.message : 'it cannot be given now');
     }

@@ -1,5 +1,5 @@
-// What a node has with the other nodes besides bindings' traffic: it gives and takes copies of shards, and compares tables. Over HTTP, at
-// the port behind the one of cluster.listen.
+// A node's exchanges with other nodes beside bindings' traffic: it gives and takes copies of shards, and compares tables. They use HTTP,
+// at the port after the one of cluster.listen.
 
 import { ROLE_BROKEN, ROLE_COPYING } from '../../../cluster/roles.ts';
 import type { ShardTable } from '../../../cluster/shard-table.ts';
@@ -14,32 +14,32 @@ import { type CopyReport, ShardCopies } from './shard-copies.ts';
 import { decodeDigest, digestOfGroups, digestOfTable, encodeDigest, type TableDigest } from './table-digest.ts';
 import { type AskDigest, compareShard, type ShardComparison } from './verify.ts';
 
-/** Copies that are given at a time: each takes of disk and network what it can have. */
+/** Copies given at a time: each takes all disk and network that it can get. */
 const COPIES_MAX = 2;
 const PATH = /^\/v1\/(copies|digests)\/(\d{1,4})(?:\?groups=(\d+(?:,\d+)*))?$/;
 const DIGEST_BYTES_MAX = 64 << 20;
 
 export interface NodeExchangeOptions {
   readonly cluster: string;
-  /** This node. */
+  /** Name of this node. */
   readonly node: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly secret: Uint8Array;
   readonly table: ShardTable;
   /** Directories of the shards' stores. */
   readonly stores: readonly string[];
-  /** Of this node's tables, by shard. */
+  /** Readers of this node's tables, by shard. */
   readonly readers: readonly LocationReader[];
-  /** Nodes that have a shard as the stream has it, those first that have least to do with it. */
+  /** Nodes whose copy of a shard is level with the stream; those with the least work for it come first. */
   sources(shard: number): readonly NodePlace[];
-  /** Other nodes that are there. */
+  /** Other nodes that are alive. */
   others(): readonly NodePlace[];
-  /** Has a shard begin anew with what is ready. */
+  /** Has a shard begin anew with the copy that is ready. */
   renew(shard: number): void;
   readonly log: Log;
 }
 
-/** Beside the address for the other nodes. */
+/** The port after the address for the other nodes. */
 export function exchangePort({ port }: { readonly port: number }): number {
   return port + 1;
 }
@@ -58,7 +58,7 @@ export class NodeExchange {
     this.copies = new ShardCopies({ ...options, proof: this.proof });
   }
 
-  /** Throws a ClusterError where the address cannot be had. */
+  /** Throws a ClusterError where the address cannot be bound. */
   static async open(options: NodeExchangeOptions): Promise<NodeExchange> {
     const exchange = new NodeExchange(options);
     const { node, listen } = options;
@@ -74,17 +74,17 @@ export class NodeExchange {
     return exchange;
   }
 
-  /** Requests of who is no node. */
+  /** Requests of strangers. */
   get refused(): number {
     return this.server?.refused ?? 0;
   }
 
-  /** Throws this node's store of a shard away, and has another node's. Throws a ClusterError. */
+  /** Replaces this node's store of a shard by another node's. Throws a ClusterError. */
   reseed(shard: number): Promise<CopyReport> {
     return this.copies.replace(shard);
   }
 
-  /** Compares all tables of this node with those of the others. */
+  /** Compares all tables of this node with those of the other nodes. */
   async verify(): Promise<ShardComparison[]> {
     const compared: ShardComparison[] = [];
     const others = this.options.others();

@@ -1,5 +1,5 @@
-// Copies of other nodes' shards: what this node's log lacks and the stream does not have any more, or what an operator has it throw away.
-// A shard's store is exchanged between two lives of the shard; until then the one before goes on as it can.
+// Copies of shards from other nodes: where this node's log lacks messages that the stream no longer has, or an operator replaces the
+// shard's store. The store is exchanged between two lives of the shard; until then the former life continues as it can.
 
 import { ROLE_COPYING } from '../../../cluster/roles.ts';
 import type { ShardTable } from '../../../cluster/shard-table.ts';
@@ -13,7 +13,7 @@ import { askNode, type NodePlace } from './exchange-client.ts';
 import type { ExchangeProof } from './exchange-proof.ts';
 
 const LOOK_MS = 500;
-/** After a copy that failed, or that its shard could not begin with. */
+/** Pause after a copy that failed, or with which its shard could not begin. */
 const RETRY_MS = 5000;
 
 export interface ShardCopiesOptions {
@@ -21,9 +21,9 @@ export interface ShardCopiesOptions {
   readonly table: ShardTable;
   /** Directories of the shards' stores. */
   readonly stores: readonly string[];
-  /** Nodes that have a shard as the stream has it, those first that have least to do with it. */
+  /** Nodes whose copy of a shard is level with the stream; those with the least work for it come first. */
   sources(shard: number): readonly NodePlace[];
-  /** Has a shard begin anew with what is ready. */
+  /** Has a shard begin anew with the copy that is ready. */
   renew(shard: number): void;
   readonly log: Log;
 }
@@ -41,7 +41,7 @@ function copyPath(shard: number): string {
 export class ShardCopies {
   private readonly options: ShardCopiesOptions;
   private readonly timer: NodeJS.Timeout;
-  /** One at a time: by shard, when it is tried next. */
+  /** One copy at a time: by shard, when it is tried next. */
   private readonly dueAt: number[] = [];
   private busy: Promise<unknown> = Promise.resolve();
   private isBusy = false;
@@ -53,7 +53,7 @@ export class ShardCopies {
     this.timer = every(LOOK_MS, () => this.look(), failed);
   }
 
-  /** Throws this node's store of a shard away once it has another node's. Throws a ClusterError where that cannot be. */
+  /** Replaces this node's store of a shard once it has another node's. Throws a ClusterError where it cannot. */
   replace(shard: number): Promise<CopyReport> {
     const copied = this.busy.then(() => this.copy(shard));
     this.busy = copied.catch(() => {});

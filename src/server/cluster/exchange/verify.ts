@@ -1,19 +1,19 @@
-// Whether the nodes of a cluster have the same bindings: their tables compared by digests, group of rows by group. What differs is asked
-// for again until both have held the same, or that has taken too long.
+// Whether the nodes of a cluster have the same bindings: their tables compared by digests, group of rows by group. Differing groups are
+// asked for again until both nodes have held the same, or that has taken too long.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { differences, recordsOf, type TableDigest } from './table-digest.ts';
 
 const ROUNDS_MAX = 20;
 const ROUND_MS = 100;
-/** Own rows are looked at so often meanwhile: those that change all the time are for a moment alone as another node has them. */
+/** Interval of reading own rows meanwhile: rows under constant change match another node's for a moment only. */
 const LOOK_MS = 5;
 /** Groups asked for at a time. */
 const GROUPS_MAX = 256;
 
 export interface NodeComparison {
   readonly node: string;
-  /** Records that its table has. */
+  /** Records in its table. */
   readonly records: number;
   /** Groups of rows that differ from this node's; -1: it could not be asked. */
   readonly differ: number;
@@ -27,10 +27,10 @@ export interface ShardComparison {
   readonly nodes: readonly NodeComparison[];
 }
 
-/** Gives the digest of a shard's table, or of some groups of it. */
+/** Returns the digest of a shard's table, or of some groups of it. */
 export type AskDigest = (groups?: readonly number[]) => Promise<TableDigest>;
 
-/** Compares a shard of this node with that of others, by name. */
+/** Compares a shard of this node with that of other nodes, by name. */
 export async function compareShard(
   shard: number,
   own: AskDigest,
@@ -51,7 +51,7 @@ export async function compareShard(
   return { shard, records: recordsOf(mine), nodes };
 }
 
-/** How many of the groups differ for good. */
+/** Number of groups that differ for good. */
 async function settle(own: AskDigest, other: AskDigest, groups: readonly number[]): Promise<number> {
   let differ = 0;
   for (let at = 0; at < groups.length; at += GROUPS_MAX)
@@ -67,7 +67,7 @@ async function settleSome(own: AskDigest, other: AskDigest, groups: readonly num
     for (; !isDone; await delay(LOOK_MS)) mine.add(open, await own(open));
   };
   const watching = watch();
-  watching.catch(() => {}); // it is thrown at the end
+  watching.catch(() => {}); // the error is thrown at the end
   try {
     for (let round = 0; round < ROUNDS_MAX && open.length > 0; round++) {
       await delay(ROUND_MS);
@@ -81,7 +81,7 @@ async function settleSome(own: AskDigest, other: AskDigest, groups: readonly num
   return open.length;
 }
 
-/** What groups of rows have held since somebody looks: all nodes pass through the same states, if not at the same time. */
+/** Digests of groups seen since the beginning: all nodes pass through the same states, but not at the same time. */
 class SeenDigests {
   private readonly byGroup = new Map<number, Set<string>>();
 

@@ -1,5 +1,5 @@
-// Keeps the login for the NATS servers as the credentials file says it, for threads that read no files: credentials are changed without a
-// new start.
+// Keeps the login for the NATS servers equal to the credentials file, for threads that read no files: credentials change without a
+// restart.
 
 import { every } from '../../../transport/every.ts';
 import { SharedLogin } from '../../../transport/nats/shared-login.ts';

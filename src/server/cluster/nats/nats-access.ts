@@ -1,4 +1,4 @@
-// How the threads of a node reach NATS, as they are told before it is known where the servers are.
+// The threads' access to NATS, made before the servers' addresses are known.
 
 import { randomBytes } from 'node:crypto';
 import type { ClusterOptions } from '../../../threads/cluster/cluster-options.ts';
@@ -6,7 +6,7 @@ import { createAddressMemory } from '../../../transport/nats/nats-addresses.ts';
 import { createLoginMemory } from '../../../transport/nats/shared-login.ts';
 import type { ClusterConfig } from '../../config/sections/cluster-config.ts';
 
-/** @param relayToken where servers speak TLS */
+/** @param relayToken given where servers speak TLS */
 export function natsAccess({ node, nats }: ClusterConfig, relayToken: string | undefined): ClusterOptions['access'] {
   return {
     addresses: createAddressMemory(nats.servers.length),

@@ -1,5 +1,5 @@
-// The main thread's connection to NATS, by the library: for streams, the cluster's record and orders. Shards have connections of
-// their own, which wait in poll().
+// The main thread's connection to NATS, by the library: for streams, the cluster's record and orders. Shards have connections of their own,
+// which wait in poll().
 
 import { readFileSync } from 'node:fs';
 import {
@@ -17,14 +17,14 @@ import { type NatsLogin, parseLogin } from '../../../transport/nats/nats-login.t
 import { formatNatsServer, type NatsConfig } from '../../config/sections/cluster-config.ts';
 import { ClusterError, LoginRefused, ServersAway } from '../cluster-error.ts';
 
-/** A start waits so long for one server. */
+/** Longest wait of a start for one server. */
 const CONNECT_MS = 2000;
 const RECONNECT_MS = 250;
 const PING_MS = 1000;
-/** What a server says of credentials. */
+/** The library's errors about credentials. */
 const REFUSALS = [errors.AuthorizationError, errors.UserAuthenticationExpiredError];
 
-/** What the credentials file says. Throws a ClusterError. */
+/** The content of the credentials file. Throws a ClusterError. */
 export function readLogin({ credentials }: NatsConfig): NatsLogin {
   if (credentials === undefined) return { kind: 'none' };
   let content: string;
@@ -40,7 +40,10 @@ export function readLogin({ credentials }: NatsConfig): NatsLogin {
   }
 }
 
-/** Connects to the first server that answers, and again whenever that is lost. Throws a ClusterError; ServersAway where none lets it in. */
+/**
+ * Connects to the first server that answers, and again whenever the connection is lost. Throws a ClusterError; ServersAway where no server
+ * accepts it.
+ */
 export async function connectNats(config: NatsConfig, name: string): Promise<NatsConnection> {
   const servers = config.servers.map(formatNatsServer);
   try {
@@ -68,7 +71,7 @@ export async function connectNats(config: NatsConfig, name: string): Promise<Nat
   }
 }
 
-/** What one server says of itself, or why it lets this node not in. */
+/** A server's report about itself, or the reason why it refuses this node. */
 export async function askServer(
   config: NatsConfig,
   server: NatsConfig['servers'][number],
@@ -91,7 +94,7 @@ export async function askServer(
   }
 }
 
-/** With it the library says nothing to a server that does not encrypt. Its list of servers is of one kind. */
+/** With it the library sends nothing to a server that does not encrypt. All servers of its list are of one kind. */
 function tlsOf({ ca, cert, key }: NatsConfig, servers: NatsConfig['servers']): { tls?: TlsOptions } {
   if (!servers.some(({ tls }) => tls)) return {};
   return { tls: { ...(ca && { caFile: ca }), ...(cert && { certFile: cert }), ...(key && { keyFile: key }) } };
@@ -105,7 +108,7 @@ function refused({ credentials }: NatsConfig, servers: readonly string[], { mess
   return new LoginRefused(`the NATS servers refuse this node's login (${servers.join(', ')}): ${message}: ${cure}`);
 }
 
-/** Reads the file for each connection; one that cannot be used now leaves what it said before. Throws a ClusterError at first. */
+/** Reads the file for each connection; while it cannot be used, its former content counts. Throws a ClusterError at first. */
 function loginOf(config: NatsConfig): { authenticator?: Authenticator } {
   let login = readLogin(config);
   if (login.kind === 'none') return {};
@@ -114,7 +117,7 @@ function loginOf(config: NatsConfig): { authenticator?: Authenticator } {
       try {
         login = readLogin(config);
       } catch {
-        // it is being written, or told of by those who read it now and then
+        // it is being written; the thread that reads it now and then reports other errors
       }
       return authenticatorOf(login)(nonce);
     },

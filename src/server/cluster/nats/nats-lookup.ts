@@ -1,4 +1,5 @@
-// Keeps the addresses of the NATS servers for threads that cannot look names up: now and then anew, as names move with machines.
+// Keeps the addresses of the NATS servers for threads that cannot resolve names: resolved again now and then, as names move
+// between machines.
 
 import { lookup } from 'node:dns/promises';
 import { every } from '../../../transport/every.ts';
@@ -12,7 +13,7 @@ export class NatsLookup {
   private readonly servers: readonly NatsServer[];
   private readonly timer: NodeJS.Timeout;
 
-  /** @param memory of NatsAddresses @param relays ports on loopback, where servers are reached by them */
+  /** @param memory of NatsAddresses @param relays ports on loopback, where servers are reached by relays */
   constructor(memory: SharedArrayBuffer, servers: readonly NatsServer[], log: Log, relays?: readonly number[]) {
     this.servers = relays === undefined ? servers : relays.map((port) => ({ host: '127.0.0.1', port }));
     this.addresses = new NatsAddresses(memory);
@@ -20,7 +21,7 @@ export class NatsLookup {
     this.timer = every(LOOK_MS, () => void this.look(), failed);
   }
 
-  /** A name that is not known now keeps the address it had. */
+  /** Resolves all names. One that cannot be resolved now keeps its address. */
   async look(): Promise<void> {
     await Promise.allSettled(
       this.servers.map(async ({ host, port }, server) => {

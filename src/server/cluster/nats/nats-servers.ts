@@ -1,4 +1,4 @@
-// Whether the NATS servers are ones that lose nothing: new enough, with JetStream, and syncing before they acknowledge.
+// Whether the NATS servers lose nothing: they must be new enough, have JetStream, and sync before they acknowledge.
 
 import * as z from 'zod';
 import { formatNatsServer, type NatsConfig } from '../../config/sections/cluster-config.ts';
@@ -7,7 +7,10 @@ import { reasonOf } from '../../process/reason-of.ts';
 import { ClusterError } from '../cluster-error.ts';
 import { askServer } from './nats-client.ts';
 
-/** Debian 13's. Before 2.10.23 a stream could vanish when its servers were killed; before 2.9.21 its fence let two through. */
+/**
+ * Debian 13's version. Before 2.10.23 a stream could vanish when its servers were killed; before 2.9.21 its fence let two
+ * through.
+ */
 const OLDEST = [2, 10, 23] as const;
 const PAYLOAD_BYTES_MIN = 1 << 20;
 const MONITOR_MS = 2000;
@@ -20,22 +23,22 @@ const Varz = z.object({
 
 export interface ServerReport {
   readonly server: string;
-  /** Where it lets this node not in. */
+  /** Reason of a server that refuses this node. */
   readonly why?: string;
   readonly name?: string;
   readonly version?: string;
 }
 
-/** What makes a server one that may lose what it acknowledges. */
+/** Fault of a server that may lose acknowledged messages. */
 export interface ServerFault {
   /** URL of its monitoring. */
   readonly monitor: string;
   readonly kind: 'unsynced' | 'old';
-  /** In words that say what to do. */
+  /** Text that names the remedy. */
   readonly problem: string;
 }
 
-/** Asks all of them. Throws a ClusterError where one is not to be trusted; those that let this node not in are reported. */
+/** Asks all servers. Throws a ClusterError where one is not to be trusted; those that refuse this node are reported. */
 export async function checkServers(config: NatsConfig, log: Log): Promise<ServerReport[]> {
   const reports = await Promise.all(config.servers.map((server) => checkServer(config, server)));
   for (const { server, why } of reports)
@@ -79,7 +82,7 @@ async function checkSync(config: NatsConfig, monitor: string, log: Log): Promise
   if (fault !== undefined) throw new ClusterError(fault.problem);
 }
 
-/** What its monitoring says; why that cannot be had. */
+/** The report of its monitoring, or why that cannot be read. */
 export async function lookAtServer(
   { sync }: NatsConfig,
   monitor: string,

@@ -1,27 +1,27 @@
-// Whether the streams of a cluster are there and as they must be. Whoever runs the servers may edit or delete them at any time, and the
-// servers tell nobody.
+// Whether the streams of a cluster exist and are as required. The servers' operator may edit or delete them at any time, and the servers do
+// not announce it.
 
 import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { ClusterError } from '../cluster-error.ts';
 import { logStream, metaStream, REPLICAS, streamInfo, type Wanted } from './streams.ts';
 
-/** What of a stream is not as it must be. */
+/** A fault of a stream. */
 export interface StreamFault {
   readonly stream: string;
   readonly kind: 'gone' | 'changed';
   /** Undefined: META. */
   readonly shard?: number;
-  /** In words that say what to do. */
+  /** Text that names the remedy. */
   readonly problem: string;
 }
 
-/** What became known of a stream; neither where it cannot be asked now. */
+/** Findings about a stream; neither field where it cannot be asked now. */
 interface StreamLook {
   readonly info?: StreamInfo;
   readonly fault?: StreamFault;
 }
 
-/** Of all shards, by shard, and of META last. Throws nothing. */
+/** Findings for all shards, by shard, and for META last. Throws nothing. */
 export async function lookAtStreams(
   manager: JetStreamManager,
   cluster: string,
@@ -39,15 +39,15 @@ export async function lookAtStreams(
             : changedFault(info.config, each);
         return { ...(info && { info }), ...(fault && { fault }) };
       } catch {
-        return {}; // nobody leads it now, which status and metrics tell by its owner
+        return {}; // it has no leader now: status and metrics report that by its shard's owner
       }
     }),
   );
 }
 
 /**
- * The same for a start, or an operator. Throws a ClusterError where one is not as it must be; one that is gone is reported: its shard waits,
- * and the node has what it is made anew from.
+ * The same for a start, or an operator. A missing stream is only reported: its shard waits, and the node has the data to make it anew.
+ * @throws ClusterError where a stream is not as required
  */
 export async function checkStreams(
   manager: JetStreamManager,
@@ -61,7 +61,7 @@ export async function checkStreams(
   return found;
 }
 
-/** @param shard undefined: META, or what must stand in it */
+/** @param shard undefined: META, or a record missing from it */
 export function goneFault(stream: string, shard: number | undefined): StreamFault {
   const problem =
     shard === undefined
@@ -84,7 +84,7 @@ function changedFault(is: StreamConfig, wanted: Wanted): StreamFault | undefined
   return { stream, kind: 'changed', problem: `stream ${stream} is not as it must be: ${told.join('; ')} (${cure})` };
 }
 
-/** How the command line of NATS says it. What it cannot change later is not here. */
+/** Options of NATS's command line. It cannot change the other settings later. */
 const FLAGS: Partial<Record<keyof StreamConfig, (wanted: Wanted) => string>> = {
   num_replicas: ({ num_replicas }) => `--replicas=${num_replicas}`,
   max_msgs: ({ max_msgs }) => `--max-msgs=${max_msgs}`,
@@ -95,7 +95,7 @@ const FLAGS: Partial<Record<keyof StreamConfig, (wanted: Wanted) => string>> = {
   discard: ({ discard }) => `--discard=${discard}`,
 };
 
-/** Longer and larger than wanted is well. */
+/** Differences from the required configuration; longer and larger limits are fine. */
 function differencesOf(is: StreamConfig, wanted: Wanted): (keyof StreamConfig)[] {
   const differences: (keyof StreamConfig)[] = [];
   const demand = (key: keyof StreamConfig, holds: boolean) => {

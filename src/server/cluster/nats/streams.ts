@@ -1,4 +1,4 @@
-// The streams of a cluster: what they must be like, how they are made and asked for. Whether they still are so is stream-faults.ts'.
+// The streams of a cluster: their required configuration, their creation and their lookup. stream-faults.ts checks them later.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -20,11 +20,11 @@ export const REPLICAS = 3;
 const LOG_BYTES = 1 << 30;
 const SECOND_NS = 1e9;
 const TRY_MS = 500;
-/** Servers tell each other what they have every 10 s: one that missed the first time is no place for a stream until the next. */
+/** Servers exchange their state every 10 s: one that missed the first exchange cannot hold a stream until the next. */
 const PLACES_MS = 45_000;
-/** A wait that is longer is told. */
+/** A longer wait is reported. */
 const SILENT_MS = 2000;
-/** What servers say that do not know of each other, or have no leader, yet. */
+/** Error codes of servers that do not know of each other, or have no leader, yet. */
 const NO_SUITABLE_PEERS = 10005;
 const UNAVAILABLE = 503;
 /** A node that was away for longer cannot catch up by its stream. */
@@ -50,23 +50,23 @@ const ALIKE = {
   duplicate_window: DUPLICATES_NS,
 } as const;
 
-/** Of a shard. */
+/** The stream of a shard. */
 export function logStream(cluster: string, shard: number): Wanted {
   const subjects = [logSubject(cluster, shard)];
   return { ...ALIKE, name: streamName(cluster, shard), subjects, max_bytes: LOG_BYTES, max_age: LOG_AGE_NS };
 }
 
-/** Of users, static bindings and the record. */
+/** The stream of users, static bindings and the record. */
 export function metaStream(cluster: string): Wanted {
   const subjects = [`${metaSubject(cluster)}.>`];
-  // What was said of a user or a binding last is all that a newcomer needs.
+  // A newcomer needs only the last message about a user or a binding.
   return { ...ALIKE, name: streamName(cluster, 'META'), subjects, max_bytes: -1, max_age: 0, max_msgs_per_subject: 1 };
 }
 
-/** Called once, where the servers have to be waited for. */
+/** Called once where the servers keep the caller waiting. */
 type Told = (reason: string) => void;
 
-/** Makes those that are missing. Throws a ClusterError. */
+/** Makes the missing streams. Throws a ClusterError. */
 export async function makeStreams(
   manager: JetStreamManager,
   cluster: string,
@@ -80,7 +80,7 @@ export async function makeStreams(
   }
 }
 
-/** Makes a shard's stream anew, behind a sequence: nodes that have all up to there go on. Throws a ClusterError. */
+/** Makes a shard's stream anew, after a sequence: nodes that have all messages up to it continue. Throws a ClusterError. */
 export async function remakeStream(
   manager: JetStreamManager,
   cluster: string,
@@ -96,13 +96,16 @@ export async function remakeStream(
   await makeStream(manager, { ...wanted, first_seq: sequence + 1 });
 }
 
-/** Makes the META stream anew, where there is none. Throws a ClusterError. */
+/** Makes the META stream, where there is none. Throws a ClusterError. */
 export async function remakeMeta(manager: JetStreamManager, cluster: string): Promise<void> {
   const wanted = metaStream(cluster);
   if ((await streamInfo(manager, wanted.name)) === undefined) await makeStream(manager, wanted);
 }
 
-/** Servers that have just started know of each other only after some seconds: they are asked again, for anything else not. */
+/**
+ * Servers that have just started know of each other only after some seconds: passing errors, and no others, are worth another
+ * attempt.
+ */
 async function makeStream(manager: JetStreamManager, config: Wanted, told?: Told): Promise<void> {
   let isTold = false;
   for (const from = Date.now(); ; await delay(TRY_MS)) {
@@ -123,12 +126,12 @@ async function makeStream(manager: JetStreamManager, config: Wanted, told?: Told
   }
 }
 
-/** A server that does not answer, or has no leader or no peers yet, may a moment later. */
+/** Whether a server may answer a moment later: it does not answer, or has no leader or no peers yet. */
 function isPassing(error: unknown): boolean {
   return !(error instanceof JetStreamApiError) || error.status === UNAVAILABLE || error.code === NO_SUITABLE_PEERS;
 }
 
-/** Asks again while nobody leads what is asked: after a start of all servers that takes some seconds. */
+/** Asks again while there is no leader: after a start of all servers an election takes some seconds. */
 export async function patiently<T>(ask: () => Promise<T>, patienceMs: number): Promise<T> {
   for (const from = Date.now(); ; await delay(TRY_MS)) {
     try {
@@ -140,7 +143,7 @@ export async function patiently<T>(ask: () => Promise<T>, patienceMs: number): P
   }
 }
 
-/** Asks again while the servers have elected nobody. Throws a ClusterError. */
+/** Opens the manager, with further attempts while the servers have no leader. Throws a ClusterError. */
 export async function openManager(connection: NatsConnection, patienceMs = 0): Promise<JetStreamManager> {
   try {
     return await patiently(() => jetstreamManager(connection), patienceMs);
@@ -154,7 +157,7 @@ export async function openManager(connection: NatsConnection, patienceMs = 0): P
   }
 }
 
-/** Undefined where there is none. Throws a ClusterError. */
+/** The state of a stream; undefined where it does not exist. Throws a ClusterError. */
 export async function streamInfo(
   manager: JetStreamManager,
   name: string,

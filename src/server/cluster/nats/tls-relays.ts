@@ -1,5 +1,5 @@
-// The thread that encrypts what the shards' threads say to NATS servers (threads/cluster/tls-relay), as the main thread has it: started
-// where servers speak TLS, and anew where it dies, on the same ports.
+// The thread that encrypts the shards' traffic to NATS servers (threads/cluster/tls-relay), as the main thread has it: started where
+// servers speak TLS, and restarted where it dies, on the same ports.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import type { NatsConfig } from '../../config/sections/cluster-config.ts';
 import type { Log } from '../../process/log.ts';
 
 const RESTART_MS = 100;
-/** The same failure of a server is told so often. */
+/** Interval at which the same failure of a server is logged. */
 const TELL_MS = 60_000;
 
 type News =
@@ -20,7 +20,7 @@ type News =
 
 export class TlsRelays {
   readonly token = randomBytes(24).toString('hex');
-  /** On loopback, by server. */
+  /** Ports on loopback, by server. */
   ports: readonly number[] = [];
   private readonly config: NatsConfig;
   private readonly log: Log;
@@ -59,7 +59,7 @@ export class TlsRelays {
     }
   }
 
-  /** One life; resolves with what ended it. */
+  /** Runs one life; resolves with the error that ended it. */
   private run(opened: () => void): Promise<Error> {
     const { servers, ca, cert, key } = this.config;
     const files = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };

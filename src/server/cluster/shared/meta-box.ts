@@ -1,5 +1,5 @@
-// What nodes tell each other of users and static bindings stands in a stream that others may read and write to: it is sealed with a key that
-// follows from the cluster's secret, and belongs to its subject alone.
+// Nodes exchange users and static bindings over a stream that others may read and write to. So each message is sealed with a key derived
+// from the cluster's secret, and is valid for its subject alone.
 
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 import { deriveKey } from '../../../core/auth/derived-key.ts';
@@ -16,7 +16,7 @@ export class MetaBox {
     this.key = deriveKey(secret, 'cluster meta');
   }
 
-  /** What a user or a binding is called in a subject, which tells nobody who that is. */
+  /** Name of a user or a binding in a subject; it does not reveal them. */
   nameOf(what: string): string {
     return createHash('sha256').update(this.key).update(what).digest('hex').slice(0, NAME_DIGITS);
   }
@@ -28,7 +28,7 @@ export class MetaBox {
     return Buffer.concat([iv, sealed, cipher.getAuthTag()]);
   }
 
-  /** Undefined where no node of this cluster has written it, for this subject. */
+  /** The content; undefined where no node of this cluster has written it, for this subject. */
   open(subject: string, bytes: Uint8Array): unknown {
     const end = bytes.length - TAG_BYTES;
     if (end < IV_BYTES) return undefined;

@@ -1,5 +1,6 @@
 // Static bindings and aliases of a cluster: the file of each node is the same, whichever node's was changed. Each AOR's bindings, and each
-// alias, have a version, and the greater one counts; a file beside the node's own says which it has, and what it has not told the others.
+// alias, have a version, and the greater one counts. A file beside the node's own holds the versions, and marks the changes not published
+// yet.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,13 +15,13 @@ import {
 
 const FILE = 'static-shared.json';
 const STATIC_FILE = 'static.json';
-/** Node numbers are below. */
+/** Versions hold the node's number modulo this; numbers are below it. */
 const NODES = 256;
 const GONE = 'gone';
 
 const Entry = z.strictObject({
   version: z.number(),
-  /** What it is, as JSON; null: it is not there any more. */
+  /** The value as JSON; null: it is removed. */
   value: z.string().nullable(),
   untold: z.boolean(),
 });
@@ -53,12 +54,12 @@ export class SharedStatics {
     this.state = found ?? { sequence: 0, entries: {} };
   }
 
-  /** Of what others have told, the last message taken in. */
+  /** Sequence of the last applied message of other nodes. */
   get sequence(): number {
     return this.state.sequence;
   }
 
-  /** What was changed here, and is to be told. */
+  /** Changes made here and not published yet. */
   untold(): SharedStatic[] {
     this.look();
     return Object.entries(this.state.entries)
@@ -74,22 +75,22 @@ export class SharedStatics {
     this.write({ ...this.state, entries });
   }
 
-  /** What told the other nodes of them is lost: all are to be told again. */
+  /** The messages that published the entries are lost: all of them are published again. */
   tellAgain(): void {
     this.look();
     const entries = Object.entries(this.state.entries).map(([key, entry]) => [key, { ...entry, untold: true }]);
     this.write({ sequence: 0, entries: Object.fromEntries(entries) });
   }
 
-  /** Takes in what other nodes have changed, where it is newer. @param sequence up to which all has been taken in then */
+  /** Applies changes of other nodes where they are newer. @param sequence up to which all messages are applied then */
   take(changes: readonly SharedStatic[], sequence: number): void {
-    this.look(); // what somebody has just changed here is a change of its own
+    this.look(); // a change made here just now is a change of its own
     const entries = { ...this.state.entries };
     let isNews = sequence !== this.state.sequence;
     const newer = changes.filter(({ key, version, value }) => {
       const own = entries[key];
       if (own !== undefined && version <= own.version) {
-        const untold = version < own.version; // what was told is older than what is here
+        const untold = version < own.version; // the published value is older than the one here
         isNews ||= untold !== own.untold;
         entries[key] = { ...own, untold };
         return false;
@@ -98,12 +99,12 @@ export class SharedStatics {
       return true;
     });
     if (newer.length === 0 && !isNews) return;
-    // Somebody may have changed the file since it was looked at: it is looked at again, as after any change.
+    // The file may have changed since the look: it is read again, as after any change.
     if (newer.length > 0) changeStatic(this.data, (content) => changed(content, newer));
     this.write({ sequence, entries });
   }
 
-  /** Notices what was changed in the node's file. */
+  /** Notices changes in the node's file. */
   private look(): void {
     const mark = this.mark();
     if (mark === this.seen) return;
@@ -121,7 +122,7 @@ export class SharedStatics {
     this.seen = mark;
   }
 
-  /** A file that is lost is nobody's wish to have all bindings removed, on all nodes. */
+  /** A lost file must not remove all bindings on all nodes: it is written anew. */
   private putBack(): boolean {
     const entries = Object.entries(this.state.entries).map(([key, { version, value }]) => ({ key, version, value }));
     const live = entries.filter(({ value }) => value !== null);
@@ -130,7 +131,7 @@ export class SharedStatics {
     return true;
   }
 
-  /** What was there before it was shared counts less than anything that another node says. */
+  /** Entries from before the sharing count less than any of another node. */
   private next(before: number): number {
     if (this.isFirst && this.seen === '') return NODES + this.node;
     return Math.max(Date.now(), Math.floor(before / NODES) + 1) * NODES + this.node;

@@ -1,5 +1,5 @@
-// Rows of the section `abuse`: limits of a source and of an account, beyond which their messages are ignored. The reasons for the numbers are
-// abuse-policy.ts's.
+// Rows of the section `abuse`: limits of a source and of an account, beyond which their messages are ignored. abuse-policy.ts has the reasons
+// for the numbers.
 
 import { amount, anyOf, fineSeconds, type Kind, text, yesOrNo } from './kinds.ts';
 import { AT_ONCE, RESTART, row, section } from './row.ts';

@@ -31,7 +31,7 @@ import { AT_ONCE, type InputOfKeys, named, RESTART, row, section } from './row.t
 import { subscriptionRows } from './subscription-rows.ts';
 import { parseDomain } from './texts.ts';
 
-/** A name of the server itself in the form Policy.serverNames has. Throws a RangeError. */
+/** A name of the server itself in the form of Policy.serverNames. Throws a RangeError. */
 function parseServerName(name: string): string {
   if (name === '*') throw new RangeError('expected a name of this server such as sip.example.com, got "*"');
   return parseDomain(name);
@@ -213,5 +213,5 @@ export const CONFIG_ROWS = section('All keys are optional.', {
   push: pushRows,
 });
 
-/** What the file may hold, as a type. */
+/** The content of the file, as a type. */
 export type FileInput = InputOfKeys<(typeof CONFIG_ROWS)['keys']>;

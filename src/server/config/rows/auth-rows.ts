@@ -1,4 +1,4 @@
-// Rows of the section `auth`: who must authenticate, how, and where users come from besides the user store.
+// Rows of the section `auth`: who must authenticate, and how, and the sources of users beside the user store.
 
 import type { AlgorithmName } from '../../../core/auth/auth-policy.ts';
 import { choice, expected, hint, integer, type Kind, listOf, parsed, seconds, secondsAsMs, yesOrNo } from './kinds.ts';

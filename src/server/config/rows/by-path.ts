@@ -9,7 +9,7 @@ export function valueAt(of: unknown, path: readonly string[]): unknown {
   return value;
 }
 
-/** A copy of the object with the value at the path; undefined takes what is there away. */
+/** A copy of the object with the value at the path; undefined removes the present one. */
 export function withValue<T>(of: T, [key, ...rest]: readonly string[], value: unknown): T {
   const copy = { ...of } as Record<string, unknown>;
   const next = rest.length === 0 ? value : withValue(copy[key] ?? {}, rest, value);

@@ -1,4 +1,4 @@
-// Rows of the section `cluster`: a node among several.
+// Rows of the section `cluster`: one node of several.
 
 import {
   DEFAULT_CLUSTER,

@@ -5,7 +5,7 @@ import { anyOf, bytes, choice, file, integer, listOf, mapped, parsed, seconds, s
 import { AT_ONCE, named, RESTART, row, rowsOf, section } from './row.ts';
 import { prefixes } from './texts.ts';
 
-/** Which contacts are pinged is a key of `policy`. */
+/** The choice of pinged contacts is a key of `policy`. */
 export const pingRows = section('Contacts are pinged this way, where `policy.ping` says so.', {
   method: row(
     'policy.pings.method',

@@ -1,10 +1,10 @@
-// What documents say about a row: its default, and its sentence without marks.
+// Texts of documents about a row: its default, and its sentence without marks.
 
 import { DEFAULT_CONFIG } from '../config.ts';
 import { valueAt } from './by-path.ts';
 import type { Row, Rows, Section } from './row.ts';
 
-/** The value that holds where the key is left out, in the form of the file. @param base of the part that the row is in */
+/** The value of a key that is left out, in the form of the file. @param base of the part that the row is in */
 export function defaultOf(row: Row, base: object = DEFAULT_CONFIG): unknown {
   const value = valueAt(base, row.at);
   return value === undefined ? undefined : row.kind.show(value);
@@ -24,7 +24,7 @@ export function plain(says: string): string {
   return says.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '');
 }
 
-/** What rows of a section have by default: a part that is not there by itself has its own base. */
+/** The defaults of a section's rows: a part that does not exist by itself has its own base. */
 export function baseOf({ part }: Section<Rows, unknown>, base: object): object {
   if (part === undefined) return base;
   const [key, ...rest] = part.at;

@@ -52,7 +52,7 @@ function exampleOfNode(key: string, node: Node, base: object, indent: string): s
   ];
 }
 
-/** Lines of a comment, two marks each: what stands behind one is a key. */
+/** Lines of a comment with two marks each: a line with one mark is a key. */
 function comment(text: string, indent: string): string[] {
   const lines = [''];
   for (const word of plain(text).split(' ')) {

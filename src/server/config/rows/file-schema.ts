@@ -5,10 +5,10 @@ import { CONFIG_ROWS } from './all-rows.ts';
 import { expected, type Kind } from './kinds.ts';
 import type { Named, Node, Rows, Section } from './row.ts';
 
-/** Sections and rows as the file has them, each value as a Config has it. */
+/** Sections and rows in the shape of the file, each value as in a Config. */
 export type Raw = Readonly<Record<string, unknown>>;
 
-/** What a section may be that is no set of keys and values. */
+/** Error of a section that is no set of keys and values. */
 const section = {
   error: (issue: { code?: string; input?: unknown }) =>
     issue.code === 'invalid_type' ? expected('keys and values', issue.input) : undefined,
@@ -53,8 +53,8 @@ const nameOf =
   };
 
 /**
- * @param lists whether lists stand where entries by name may, too
- * @param given what it is for: keys that are not given, and may be missing, are left out; by default none is
+ * @param lists whether lists may stand in place of entries by name
+ * @param given keys of the schema: others are left out, unless required; by default none are left out
  */
 export function ofSection({ keys, short }: Section<Rows, unknown>, lists: boolean, given?: unknown): z.ZodType {
   const all = Object.entries(keys);
@@ -79,13 +79,16 @@ function isRequired(node: Node): boolean {
 let withLists: z.ZodType<Raw> | undefined;
 let withEntries: z.ZodType<Raw> | undefined;
 
-/** The configuration file; flags and a program's options in its shape. @param values of which `domains` are a list or have entries */
+/**
+ * Schema of the configuration file; flags and a program's options have its shape.
+ * @param values whose `domains` are a list or have entries
+ */
 export function schemaFor({ domains }: Raw): z.ZodType<Raw> {
   if (isGroup(domains)) return (withEntries ??= ofSection(CONFIG_ROWS, false) as z.ZodType<Raw>);
   return (withLists ??= ofSection(CONFIG_ROWS, true) as z.ZodType<Raw>);
 }
 
-/** The part of it that takes these values in: what all keys need takes tens of milliseconds to make, and a start gives few. */
+/** The part of the schema for these values: the whole schema takes tens of milliseconds to make, and a start gives few keys. */
 export function schemaOfGiven(values: Raw): z.ZodType<Raw> {
   return ofSection(CONFIG_ROWS, !isGroup(values.domains), values) as z.ZodType<Raw>;
 }

@@ -16,7 +16,7 @@ export function mergeRaw({ keys }: Section<Rows, unknown>, one: Raw, other: Raw)
   return merged;
 }
 
-/** @param base what holds for keys that the file leaves out */
+/** @param base values of keys that the file leaves out */
 export function fillRows<T extends object>({ keys, part }: Section<Rows, unknown>, raw: Raw, base: T): T {
   let filled = part === undefined ? base : withValue(base, part.at, part.base);
   for (const [key, node] of Object.entries(keys)) {
@@ -29,7 +29,7 @@ export function fillRows<T extends object>({ keys, part }: Section<Rows, unknown
   return filled;
 }
 
-/** Entries, or the list of their names. */
+/** Fills in entries, or the list of their names. */
 function fillNamed<T extends object>(node: Named, value: unknown, base: T): T {
   const { at, list } = node;
   if (Array.isArray(value)) return list === undefined ? base : withValue(base, list.at, value);
@@ -45,7 +45,7 @@ function entriesOf({ canonical, entry }: Named, raw: Raw): object {
   );
 }
 
-/** A Config in the form of the file, what nobody may see hidden. Empty lists that are the default are left out. */
+/** A Config in the form of the file, with secrets hidden. Empty lists that are the default are left out. */
 export function showRows(section: Section<Rows, unknown>, config: object, defaults: object): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
   for (const [key, node] of Object.entries(section.keys)) {

@@ -1,4 +1,4 @@
-// Rows of the sections `admin`, `lookup` and `location`: who asks a server about itself, and where users are.
+// Rows of the sections `admin`, `lookup` and `location`: access to the server's state, and to users' bindings.
 
 import { DEFAULT_LOOKUP_POLICY } from '../../../core/uas/lookup-policy.ts';
 import { httpUrl, parseHttpAddress } from '../http-address.ts';
@@ -40,7 +40,7 @@ export const adminRows = orText(
   ),
 );
 
-/** This machine may ask whatever else is configured. */
+/** This machine may always ask. */
 const askers = mapped(
   prefixes,
   (given) => [...DEFAULT_LOOKUP_POLICY.from, ...given],

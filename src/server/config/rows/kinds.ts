@@ -1,26 +1,26 @@
-// Kinds of values that a key may have: how each is read, how a wrong one is called, and how it stands in the file, in a sentence
-// and in JSON Schema. Nothing here knows a key.
+// Kinds of values for keys: how each is read, described in an error, written in the file, described in a sentence and in JSON
+// Schema. Nothing here knows a key.
 
 import { inspect } from 'node:util';
 import { nearest } from '../nearest.ts';
 import { exampleOf, PATTERN_OF, parseQuantity, type Quantity } from '../quantities.ts';
 
-/** Is told a problem. @param path below the value: the entry of a list, the name in a map */
+/** Reports a problem. @param path below the value: the entry of a list, the name in a map */
 export type Tell = (problem: string, path?: readonly PropertyKey[]) => void;
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** @typeParam In what a program may give */
+/** @typeParam In the type that a program may give */
 export interface Kind<Out, In = unknown> {
-  /** The value as a Config has it; undefined where it is wrong, after `tell`. */
+  /** The value for a Config; undefined where it is wrong, after `tell`. */
   read(value: unknown, tell: Tell): Out | undefined;
-  /** The value as the file has it. */
+  /** The value in the form of the file. */
   show(value: Out): unknown;
-  /** Of the reference: `seconds, 1 to 300`. */
+  /** Text of the reference: `seconds, 1 to 300`. */
   readonly text: string;
   readonly json: JsonSchema;
   /** Relative names are relative to the configuration file. */
   readonly isFile?: true;
-  /** For types alone. */
+  /** Used by types alone. */
   readonly input?: In;
 }
 
@@ -76,7 +76,7 @@ function whole(what: string, min: number, max: number, read: (text: string) => n
   };
 }
 
-/** Any number, fractions among them. */
+/** Any number, fractions included. */
 export const amount = (max: number): Kind<number> => ({
   read(value, tell) {
     if (typeof value === 'number' && value >= 0 && value <= max) return value;
@@ -88,7 +88,7 @@ export const amount = (max: number): Kind<number> => ({
   json: { type: 'number', minimum: 0, maximum: max },
 });
 
-/** Seconds, fractions among them. */
+/** Seconds, fractions included. */
 export const fineSeconds = (max: number): Kind<number, number | string> => ({
   read(value, tell) {
     const number = typeof value === 'string' ? parseQuantity(value, 'seconds') : value;
@@ -132,7 +132,7 @@ export const yesOrNo: Kind<boolean, boolean> = {
   json: { type: 'boolean' },
 };
 
-/** @param what it is, for the reference */
+/** @param what description for the reference */
 export const text = (what = 'text'): Kind<string, string> => ({
   read(value, tell) {
     if (typeof value !== 'string') tell(expected('a text', value));
@@ -149,7 +149,7 @@ export const text = (what = 'text'): Kind<string, string> => ({
 /** The name of a file or directory. */
 export const file: Kind<string, string> = { ...text('file'), isFile: true };
 
-/** A text that `read` reads, which throws a RangeError where it makes no sense. */
+/** A text for the function `read`, which throws a RangeError where it is invalid. */
 export const parsed = <T>(
   what: string,
   read: (text: string) => T,
@@ -177,7 +177,7 @@ interface ListLimits {
   readonly max?: number;
 }
 
-/** One value or a list of them, none as well. */
+/** One value or a list of them; the list may be empty. */
 export const anyOf = <T, In>(
   entry: Kind<T, In>,
   { min = 0, max = 64 }: ListLimits = {},
@@ -198,13 +198,13 @@ export const anyOf = <T, In>(
 /** The same, with one entry at least. */
 export const listOf = <T, In>(entry: Kind<T, In>) => anyOf(entry, { min: 1 });
 
-/** Every wrong entry is told. */
+/** Reads all entries and reports every wrong one. */
 function entries<T, In>(list: readonly unknown[], entry: Kind<T, In>, tell: Tell): readonly T[] | undefined {
   const read = list.map((one, i) => entry.read(one, (problem, path = []) => tell(problem, [i, ...path])));
   return read.includes(undefined) ? undefined : (read as T[]);
 }
 
-/** Values by names that are the operator's: domains, users, header fields. */
+/** Values by names of the operator's choice: domains, users, header fields. */
 export const byName = <T, In>(
   name: string,
   entry: Kind<T, In>,
@@ -224,7 +224,7 @@ export const byName = <T, In>(
   json: { type: 'object', additionalProperties: entry.json },
 });
 
-/** What a Config has in another form than the file. */
+/** A kind whose form in a Config differs from that in the file. */
 export const mapped = <A, B, In>(kind: Kind<A, In>, to: (value: A) => B, from: (value: B) => A): Kind<B, In> => ({
   ...kind,
   read(value, tell) {
@@ -234,11 +234,11 @@ export const mapped = <A, B, In>(kind: Kind<A, In>, to: (value: A) => B, from: (
   show: (value) => kind.show(from(value)),
 });
 
-/** Values that nobody is shown. */
+/** Values that are never shown. */
 export const HIDDEN = '(hidden)';
 export const hidden = <T, In>(kind: Kind<T, In>): Kind<T, In> => ({ ...kind, show: () => HIDDEN });
 
-/** "Did you mean", of a value. */
+/** "Did you mean", for a value. */
 export function hint(got: unknown, words: readonly string[]): string {
   const near = typeof got === 'string' ? nearest(got, words) : undefined;
   return near === undefined ? '' : `, did you mean "${near}"?`;
@@ -257,7 +257,7 @@ function json(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);
   } catch {
-    return undefined; // what holds itself, say
+    return undefined; // a circular value, for example
   }
 }
 

@@ -155,7 +155,7 @@ export const policyRows = section('Registrations meet these rules.', {
   ),
 });
 
-/** Rules that a domain may have for itself. */
+/** Rules that a domain may have on its own. */
 const BY_DOMAIN = [
   'default-expires',
   'min-expires',
@@ -173,7 +173,7 @@ const BY_DOMAIN = [
   'ping',
 ] as const;
 
-/** The row of a domain: in the domain's part of a Config, without a flag, and the server's value where the domain has none. */
+/** The row of a domain: in the domain's part of a Config, without a flag; without a value of the domain the server's holds. */
 function ofDomain<In>({ flag: _, ...rest }: Row<In>): Row<In> {
   const example = rest.example ?? defaultOf(rest);
   return { ...rest, at: rest.at.slice(1), otherwise: 'as in `policy`', example };
@@ -194,7 +194,7 @@ const domainPolicyRows = section('The domain has these rules for itself; what it
   }),
 });
 
-/** A wrong value is told where the list stands. */
+/** A wrong value is reported at the place of the list. */
 function headerValues(
   what: string,
   read: (text: string) => string,
@@ -204,7 +204,7 @@ function headerValues(
 }
 const routes = headerValues('route', parseRoute);
 
-/** Rules that a user may have for itself. */
+/** Rules that a user may have on its own. */
 const BY_USER = [
   'default-expires',
   'min-expires',
@@ -218,7 +218,7 @@ const BY_USER = [
   'networks',
 ] as const;
 
-/** As `aorta user policy` and providers have them. */
+/** Shaped for `aorta user policy` and providers. */
 export const userRows = section('The user has these rules for itself; what it does not say is as in the domain.', {
   ...Object.fromEntries(BY_USER.map((key) => [key, ofDomain<unknown>(policyRows.keys[key])])),
   'service-route': domainRow(
@@ -301,7 +301,7 @@ export const limitRows = section('Messages and memory have these limits.', {
   ),
 });
 
-/** `true` for all, `false` for none, or names of docs/parser.md. */
+/** `true` for all, `false` for none, or names from docs/parser.md. */
 const leniencies: Kind<readonly Leniency[], boolean | Leniency | readonly Leniency[]> = {
   read(value, tell) {
     if (value === true) return LENIENCIES;

@@ -1,4 +1,4 @@
-// Rows of the section `auth.provider`: where users come from besides the user store, and how such a source is asked.
+// Rows of the section `auth.provider`: sources of users beside the user store, and the requests to them.
 
 import { DEFAULT_PROVIDER_LIMITS, type ProviderLimits } from '../../users/provider-options.ts';
 import { parseSqlAddress, shownSqlUrl } from '../../users/sql/sql-address.ts';
@@ -37,7 +37,7 @@ const template: Kind<string, string> = {
   text: 'URL with `{user}` and, where it matters, `{realm}`',
 };
 
-/** Whom a phone names must not choose the host that is asked. Throws a RangeError. */
+/** The user name of a phone must not determine the host that is asked. Throws a RangeError. */
 function checkTemplate(url: string): void {
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url) || !url.includes('{user}'))
     throw new RangeError(
@@ -49,7 +49,7 @@ function checkTemplate(url: string): void {
 
 const limit = rowsOf<ProviderLimits>();
 
-/** How any provider is asked, and how long its answers are used. */
+/** Limits of requests to any provider, and the lifetime of its answers. */
 export const providerLimitRows = {
   'timeout-ms': limit('timeoutMs', milliseconds(10, 60_000), RESTART, 'An answer that takes longer is a failure.'),
   'ttl-s': limit('ttlS', seconds(1, 86_400), RESTART, 'An answer is used for this time.'),

@@ -1,5 +1,5 @@
-// A row of the configuration: where a key stands in the file and in a Config, what it may be, when a change of it comes into force,
-// and one sentence about it. Everything else that is known about keys is made from the rows.
+// A row of the configuration: a key's place in the file and in a Config, its kind of value, and one sentence about it. It also
+// has the time at which a change comes into force. All other facts about keys are made from the rows.
 
 import type { Config } from '../config.ts';
 import type { Kind } from './kinds.ts';
@@ -13,17 +13,17 @@ export type InForce = typeof AT_ONCE | typeof RESTART;
 export interface Flag {
   /** `--domain <name>` */
   readonly option: string;
-  /** May be repeated: each adds to a list. */
+  /** Whether it may be repeated: each adds to a list. */
   readonly many?: true;
 }
 
 interface RowOptions {
   readonly flag?: Flag;
-  /** The section makes no sense without it. */
+  /** The section is invalid without it. */
   readonly required?: true;
-  /** What holds where the key is left out, in words: for defaults that depend on others, or none. */
+  /** The value of a key that is left out, in words: for defaults that depend on others, or none. */
   readonly otherwise?: string;
-  /** In the form of the file, for documents: where there is no default to show. */
+  /** A value in the form of the file, for documents: used where there is no default to show. */
   readonly example?: unknown;
 }
 
@@ -45,28 +45,28 @@ export interface Section<Keys extends Rows = Rows, Short = never> {
   readonly is: 'section';
   readonly keys: Keys;
   readonly says: string;
-  /** The key that a text in place of the section stands for. */
+  /** The key of a text that replaces the section. */
   readonly short?: string;
-  /** For a part that a Config has only where the file has the section: where it is, and what it has by itself. */
+  /** For a part that a Config has only where the file has the section: its place, and its own defaults. */
   readonly part?: { readonly at: readonly string[]; readonly base: object };
-  /** For types alone. */
+  /** Used by types alone. */
   readonly shortInput?: Short;
 }
 
-/** Entries under names that are the operator's, each with the keys of one section. */
+/** Entries under names of the operator's choice, each with the keys of one section. */
 export interface Named<
   Entry extends Section<Rows, unknown> = Section<Rows, unknown>,
   List extends Row | undefined = Row | undefined,
 > {
   readonly is: 'named';
-  /** What the names are: `domain`. */
+  /** Noun for the names: `domain`. */
   readonly name: string;
   readonly example: string;
   readonly at: readonly string[];
-  /** The name as a Config has it. Throws a RangeError. */
+  /** The name in its form in a Config. Throws a RangeError. */
   readonly canonical: (name: string) => string;
   readonly entry: Entry;
-  /** A list of the names may stand in place of the entries; where entries stand, it is the list of their names. */
+  /** A list of the names may replace the entries; where there are entries, it is the list of their names. */
   readonly list?: List;
 }
 
@@ -76,7 +76,7 @@ export interface Rows {
 }
 
 type Present<T> = Exclude<T, undefined>;
-/** What a Config has at `policy.minExpiresS`; never where it has nothing of that name. */
+/** The type of a Config at `policy.minExpiresS`; never where it has no such field. */
 type At<T, P extends string> = P extends `${infer Head}.${infer Rest}`
   ? Head extends keyof Present<T>
     ? At<Present<T>[Head], Rest>
@@ -88,7 +88,7 @@ type At<T, P extends string> = P extends `${infer Head}.${infer Rest}`
 /** Rows whose values are fields of a `Root`. */
 export const rowsOf =
   <Root>() =>
-  /** @param at where the root has it, e.g. `policy.minExpiresS` @param says one plain sentence */
+  /** @param at place in the root, e.g. `policy.minExpiresS` @param says one plain sentence */
   <P extends string, In, O extends RowOptions>(
     at: P,
     kind: Kind<NoInfer<At<Root, P>>, In>,
@@ -110,13 +110,13 @@ export const rowsOf =
 /** A row of a Config. */
 export const row = rowsOf<Config>();
 
-/** The same rows for a part of a Config, whose place `at` is. */
+/** The same rows for the part of a Config at `at`. */
 export function under<Keys extends Readonly<Record<string, Row>>>(at: string, rows: Keys): Keys {
   const placed = Object.entries(rows).map(([key, one]) => [key, { ...one, at: [...at.split('.'), ...one.at] }]);
   return Object.fromEntries(placed) as Keys;
 }
 
-/** @param part for what a Config has only where the file has the section */
+/** @param part for a part that a Config has only where the file has the section */
 export function section<Keys extends Rows>(
   says: string,
   keys: Keys,
@@ -125,7 +125,7 @@ export function section<Keys extends Rows>(
   return { is: 'section', keys, says, ...(part && { part: { at: part.at.split('.'), base: part.base } }) };
 }
 
-/** A section in whose place a text may stand, which is the value of one of its keys. */
+/** A section that may be replaced by a text, the value of one of its keys. */
 export function orText<Keys extends Rows, Short extends keyof Keys & string>(
   short: Short,
   of: Section<Keys>,
@@ -143,13 +143,13 @@ export function named<Entry extends Section<Rows, unknown>, List extends Row | u
   return { ...names, is: 'named', at: at.split('.'), entry, ...(list !== undefined && { list }) };
 }
 
-/** A row with the keys it has in the file: `['policy', 'min-expires']`. */
+/** A row with its keys in the file: `['policy', 'min-expires']`. */
 export interface PlacedRow {
   readonly path: readonly string[];
   readonly row: Row;
 }
 
-/** All rows below a section, in its order; an operator's names stand as `<domain>`. */
+/** All rows below a section, in its order; an operator's names appear as `<domain>`. */
 export function placedRows(of: Section<Rows, unknown>, path: readonly string[] = []): PlacedRow[] {
   return Object.entries(of.keys).flatMap(([key, node]) => {
     if (node.is === 'row') return [{ path: [...path, key], row: node }];
@@ -162,7 +162,7 @@ export function placedRows(of: Section<Rows, unknown>, path: readonly string[] =
   });
 }
 
-/** Where in a Config a reload changes values at once. */
+/** Places of a Config whose values a reload changes at once. */
 export function reloadable({ keys }: Section<Rows, unknown>): (readonly string[])[] {
   return Object.values(keys).flatMap((node) => {
     if (node.is === 'section') return reloadable(node);

@@ -1,4 +1,4 @@
-// Rows of the section `registration-events`: who may watch registrations (RFC 3680), and how.
+// Rows of the section `registration-events`: permission to watch registrations (RFC 3680), and its limits.
 
 import { canonicalDomain } from '../../../core/uas/domains.ts';
 import { SECONDS_MAX } from '../intervals.ts';

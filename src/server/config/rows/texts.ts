@@ -7,14 +7,14 @@ import { anyOf, type Kind, parsed } from './kinds.ts';
 export const prefix: Kind<string, string> = parsed('address or prefix (CIDR)', parsePrefix);
 export const prefixes = anyOf(prefix);
 
-/** Throws a RangeError. */
+/** Reads an address or a prefix. Throws a RangeError. */
 function parsePrefix(text: string): string {
   if (parseIpPrefix(text) === null)
     throw new RangeError(`expected an address or a prefix such as 192.0.2.0/24, got "${text}"`);
   return text;
 }
 
-/** A served domain in the form Policy.domains has. Throws a RangeError. */
+/** A served domain in the form of Policy.domains. Throws a RangeError. */
 export function parseDomain(text: string): string {
   const domain = canonicalDomain(text);
   if (domain === '*') return domain;

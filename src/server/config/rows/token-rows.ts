@@ -1,4 +1,4 @@
-// Rows of the section `auth.tokens`: access tokens that count beside passwords.
+// Rows of the section `auth.tokens`: access tokens accepted beside passwords.
 
 import { TRANSPORT_NAMES } from '../../../sip/sources.ts';
 import { DEFAULT_TOKENS, TOKEN_ALGORITHMS } from '../sections/token-config.ts';
@@ -8,7 +8,7 @@ import { providerLimitRows } from './provider-rows.ts';
 import { RESTART, row, section, under } from './row.ts';
 import { parseDomain } from './texts.ts';
 
-/** It stands in a challenge, between quotes. */
+/** It is written into a challenge, between quotes. */
 const httpsUrl = parsed('https URL', (url) => {
   if (!/^https:\/\/[!#-[\]-~]+$/.test(url) || !URL.canParse(url)) throw new RangeError(expected('an https URL', url));
   refuseCredentials(url);

@@ -1,4 +1,4 @@
-// The part `admin` of the configuration: where the admin listener is, and what it asks for.
+// The part `admin` of the configuration: the admin listener's address, and its access.
 
 import type { TlsFiles } from '../../http/http-server.ts';
 import type { Fault } from '../config-problem.ts';
@@ -7,15 +7,15 @@ import { isLoopback } from '../listener-text.ts';
 
 export interface AdminConfig {
   readonly listen: HttpAddress;
-  /** Whether the token of the data directory is asked for. Off for loopback addresses only. */
+  /** Whether the token of the data directory is required. Off for loopback addresses only. */
   readonly requireToken: boolean;
   readonly tls?: TlsFiles;
 }
 
-/** Where the section stands without an address. */
+/** The address of a section without one. */
 export const DEFAULT_ADMIN_LISTEN: HttpAddress = { scheme: 'http', host: '127.0.0.1', port: 8060 };
 
-/** What the fields say together that cannot be; paths below `admin`. */
+/** Impossible combinations of the fields; paths below `admin`. */
 export function adminFaults(admin: AdminConfig | undefined): Fault[] {
   if (admin === undefined) return [];
   const { listen, requireToken, tls } = admin;

@@ -1,4 +1,5 @@
-// The part `auth` of the configuration: who must authenticate, how, and where users come from besides the user store.
+// The part `auth` of the configuration: who must authenticate, and how, and the sources of users beside the user
+// store.
 
 import { type AuthPolicy, DEFAULT_AUTH_POLICY } from '../../../core/auth/auth-policy.ts';
 import { parseIpPrefix } from '../../../sip/ip-prefix.ts';
@@ -12,15 +13,15 @@ export interface AuthConfig {
   readonly policy: AuthPolicy;
   /** Addresses and prefixes of proxies that are trusted to have authenticated their users. */
   readonly trustedProxies: readonly string[];
-  /** Another number ends every nonce there is: clients are challenged anew, without asking their users. */
+  /** Another number invalidates all nonces: clients get a new challenge, which their users do not notice. */
   readonly nonceGeneration: number;
-  /** Where users that the user store does not have are looked up. */
+  /** The provider of users that the user store does not have. */
   readonly provider?: ProviderConfig;
-  /** Where access tokens count beside passwords. */
+  /** Access tokens accepted beside passwords. */
   readonly tokens?: TokenConfig;
 }
 
-/** One of them. */
+/** Exactly one of them is set. */
 export interface ProviderConfig {
   readonly http?: HttpSourceOptions & { readonly limits: ProviderLimits };
   readonly sql?: SqlSourceOptions & { readonly limits: ProviderLimits };
@@ -33,7 +34,7 @@ export const DEFAULT_AUTH: AuthConfig = {
   nonceGeneration: 0,
 };
 
-/** What the fields say together that cannot be; paths below `auth`. */
+/** Impossible combinations of the fields; paths below `auth`. */
 export function authFaults({ mode, policy, trustedProxies, provider, tokens }: AuthConfig): Fault[] {
   const faults: Fault[] = tokenFaults(tokens, mode);
   if (new Set(policy.algorithms).size < policy.algorithms.length)

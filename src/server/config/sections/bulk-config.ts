@@ -1,4 +1,4 @@
-// The value of `bulk-numbers` (RFC 6140): which numbers are which PBX's, checked.
+// The value of `bulk-numbers` (RFC 6140): the numbers of each PBX, checked.
 
 import { createAorReader } from '../../../core/lookup/aor-key.ts';
 import { type NumberRange, type NumbersByPbx, readNumberRange } from '../../../core/lookup/bulk-numbers.ts';
@@ -19,7 +19,7 @@ const ranges = {
 };
 const lists = byName('user@domain', ranges);
 
-/** No number may be two PBXs'. */
+/** Each number belongs to one PBX at most. */
 export const numbersByPbx: Kind<
   NumbersByPbx,
   Readonly<Record<string, string | number | readonly (string | number)[]>>

@@ -1,4 +1,4 @@
-// The part `cluster` of the configuration: which cluster a node is of, and where its peers and the NATS servers are.
+// The part `cluster` of the configuration: a node's cluster, and the addresses of its peers and the NATS servers.
 
 import { isIP } from 'node:net';
 import type { Policy } from '../../../core/uas/policy.ts';
@@ -9,14 +9,14 @@ import { refuseCredentials } from '../rows/outgoing/web-url.ts';
 
 export interface ClusterConfig {
   readonly name: string;
-  /** Of this node: no two have the same. */
+  /** Name of this node: no two have the same. */
   readonly node: string;
-  /** Where the other nodes reach it. */
+  /** Address of this node for the others. */
   readonly listen: PeerAddress;
   readonly nats: NatsConfig;
-  /** A node that is not heard of for so long has lost its shards. */
+  /** A node silent for so long has lost its shards. */
   readonly silentMs: number;
-  /** Requests that nobody can decide wait so long for one who can. */
+  /** Requests whose shard has no owner wait so long for one. */
   readonly holdMs: number;
 }
 
@@ -27,20 +27,20 @@ export interface PeerAddress {
 }
 
 export interface NatsConfig {
-  /** The nearest first. */
+  /** Servers, the nearest first. */
   readonly servers: readonly NatsServer[];
   readonly credentials?: string;
-  /** Of `tls://` servers: who has signed their certificates (the system's authorities where there is none), and what they want of this node. */
+  /** For `tls://` servers: the authorities of their certificates (the system's by default), and this node's certificate and key. */
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
-  /** `lazy`: servers may acknowledge what is not on disk. */
+  /** `lazy`: servers may acknowledge messages that are not on disk. */
   readonly sync: 'always' | 'lazy';
-  /** URLs of the servers' monitoring, which says whether they sync. */
+  /** URLs of the servers' monitoring, which reports whether they sync. */
   readonly monitors: readonly string[];
 }
 
-/** What a section without these keys has. */
+/** Defaults of the section. */
 export const DEFAULT_CLUSTER = {
   nats: { sync: 'always', monitors: [] },
   silentMs: 1500,
@@ -58,7 +58,7 @@ const NATS_PORT = 4222;
 const SERVER_FORM = 'nats://HOST:PORT or tls://HOST:PORT';
 const NAME = /^[A-Za-z0-9_-]{1,32}$/;
 
-/** Names of clusters and nodes: they are parts of subjects. Throws a RangeError. */
+/** Reads the name of a cluster or node, which is part of subjects. Throws a RangeError. */
 export function parseName(name: string): string {
   if (!NAME.test(name)) throw new RangeError(expected('1 to 32 letters, digits, - and _', name));
   return name;
@@ -72,7 +72,7 @@ export function parsePeer(text: string): PeerAddress {
   return { host, port };
 }
 
-/** Reads `nats://HOST:PORT` or `tls://HOST:PORT`. Throws a RangeError, which tells no credentials. */
+/** Reads `nats://HOST:PORT` or `tls://HOST:PORT`. Throws a RangeError, which reveals no credentials. */
 export function parseNatsServer(text: string): NatsServer {
   const [, scheme = 'nats', rest = ''] = /^(?:([a-z]+):\/\/)?(.*?)\/?$/i.exec(text) ?? [];
   if (rest.includes('@')) throw new RangeError('credentials belong into the file that nats.credentials names');
@@ -90,7 +90,7 @@ export function formatPeer({ host, port }: PeerAddress): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** `http://HOST:PORT`, where a server's `/varz` is. Throws a RangeError. */
+/** Reads `http://HOST:PORT` of a server's `/varz`. Throws a RangeError. */
 export function parseMonitor(text: string): string {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
     throw new RangeError(expected('http://HOST:PORT', text));
@@ -98,7 +98,7 @@ export function parseMonitor(text: string): string {
   return text.replace(/\/+$/, '');
 }
 
-/** What a cluster cannot go with. */
+/** Settings that a cluster does not support. */
 export function clusterFaults(
   cluster: ClusterConfig | undefined,
   { policy }: { readonly policy: Pick<Policy, 'subscriptions'> },

@@ -1,9 +1,9 @@
-// The part `drain` of the configuration: how a server stops.
+// The part `drain` of the configuration: the stop of a server.
 
 export interface DrainConfig {
-  /** Seconds for which a server that is told to stop is served as ever while /readyz answers 503, so that load balancers look away first. */
+  /** Seconds of normal service after the order to stop, while /readyz answers 503, so that load balancers stop sending first. */
   readonly announceS: number;
-  /** Seconds that finishing, committing, answering and closing may take after that; then the process ends all the same. */
+  /** Seconds for finishing, committing, answering and closing after that; then the process ends in any case. */
   readonly limitS: number;
 }
 

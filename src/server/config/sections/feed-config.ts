@@ -1,19 +1,19 @@
-// The part `feed` of the configuration: changes of bindings under numbers that outlive the process, and where they are sent.
+// The part `feed` of the configuration: changes of bindings under numbers that outlive the process, and their destinations.
 
 export interface FeedConfig {
-  /** Of each shard's files; the oldest changes go beyond that. */
+  /** Bytes of each shard's files; beyond that the oldest changes are dropped. */
   readonly keepBytes: number;
-  /** Whether refreshes are told. */
+  /** Whether refreshes are in the feed. */
   readonly refreshes: boolean;
   readonly webhook?: WebhookConfig;
   readonly nats?: NatsConfig;
 }
 
-/** How a place is tried again that took nothing. */
+/** Further attempts after a destination has failed. */
 export interface RetryConfig {
-  /** For one attempt. */
+  /** Time for one attempt. */
   readonly timeoutMs: number;
-  /** The pause behind the first failure; it doubles from then on. */
+  /** Pause after the first failure; it doubles from then on. */
   readonly retryMs: number;
   /** The longest pause. */
   readonly retryMaxMs: number;
@@ -33,7 +33,7 @@ export interface WebhookConfig extends RetryConfig {
 export interface NatsConfig extends RetryConfig {
   /** `HOST:PORT` or a `nats://`, `tls://` URL without credentials. */
   readonly servers: readonly string[];
-  /** What subjects begin with. */
+  /** Prefix of the subjects. */
   readonly subject: string;
   /** A file with a JWT and a seed, as `nsc` writes it. */
   readonly credentials?: string;

@@ -1,4 +1,4 @@
-// The part `hep` of the configuration: where copies of messages are sent, and of how many AORs.
+// The part `hep` of the configuration: the destination of message copies, and the share of AORs.
 
 import { isIP } from 'node:net';
 import { expected } from '../rows/kinds.ts';
@@ -17,7 +17,7 @@ export interface Collector {
   readonly port: number;
 }
 
-/** What a section without these keys has. */
+/** Defaults of the section. */
 export const DEFAULT_HEP: Omit<HepConfig, 'to'> = { samplePercent: 100, captureId: 2001 };
 
 const PORT = 9060;

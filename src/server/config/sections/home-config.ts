@@ -1,4 +1,4 @@
-// The values of `service-route` and `associated-uris`: checked, and brought into the form that the registrar writes.
+// The values of `service-route` and `associated-uris`: checked, and in the form that the registrar writes.
 
 import { canonicalDomain } from '../../../core/uas/domains.ts';
 import { isUriText } from '../uri-text.ts';

@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 export interface HttpAddress {
   /** An IP address, IPv6 without brackets. */
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0: any free port. */
   readonly port: number;
 }
 

@@ -1,25 +1,25 @@
-// The part `push` of the configuration: which devices are woken, and the services that do it.
+// The part `push` of the configuration: the devices to wake, and the push services.
 
 import type { Policy } from '../../../core/uas/policy.ts';
 import { type PushPolicy, type PushService, shortestPushS } from '../../../core/uas/push-policy.ts';
 import type { Fault } from '../config-problem.ts';
 
 export interface PushConfig {
-  /** A lookup waits so long for the devices that it has woken. */
+  /** Time that a lookup waits for the devices that it has woken. */
   readonly waitMs: number;
-  /** Devices are woken so long before their binding ends; 0: they are not. */
+  /** Devices are woken this long before their binding expires; 0: they are not. */
   readonly refreshS: number;
-  /** Bindings are kept so long behind their expiry, for lookups to wake their devices. */
+  /** Bindings are kept this long after their expiry, for lookups to wake their devices. */
   readonly dormantS: number;
-  /** Pushes in a second, of all services together. */
+  /** Pushes per second, of all services together. */
   readonly perSecond: number;
-  /** Contacts of services that are not served are bound without push (`accept`), or refused with 555. */
+  /** Contacts of unsupported services are bound without push (`accept`), or refused with 555. */
   readonly otherServices: 'accept' | 'refuse';
-  /** For one attempt. */
+  /** Time for one attempt. */
   readonly timeoutMs: number;
-  /** The pause behind the first failure; it doubles from then on. */
+  /** Pause after the first failure; it doubles from then on. */
   readonly retryMs: number;
-  /** Failures in a row behind which a service is left alone, and how long. */
+  /** Failures in a row after which a service gets no requests, and for how long. */
   readonly failures: number;
   readonly openMs: number;
   readonly apns?: ApnsConfig;
@@ -31,23 +31,23 @@ export interface ApnsConfig {
   readonly url: string;
   readonly teamId: string;
   readonly keyId: string;
-  /** A private key for ES256 (PEM), as Apple gives it: `AuthKey_….p8`. */
+  /** File of a private key for ES256 (PEM), as Apple gives it: `AuthKey_….p8`. */
   readonly keyFile: string;
 }
 
 export interface FcmConfig {
   readonly url: string;
-  /** Of a service account, as Google gives it: JSON. */
+  /** File of a service account, as Google gives it: JSON. */
   readonly accountFile: string;
 }
 
 export interface PushWebhookConfig {
   readonly url: string;
-  /** Has the key of the signature. */
+  /** File with the key of the signature. */
   readonly secretFile: string;
-  /** Values of pn-provider whose devices are woken by it. */
+  /** Values of pn-provider whose devices it wakes. */
   readonly providers: readonly string[];
-  /** Public key by which the receiver names itself to web push services (RFC 8292); absent: it does not. */
+  /** Public key that identifies the receiver to web push services (RFC 8292); absent: it stays anonymous. */
   readonly vapidKey?: string;
 }
 
@@ -66,7 +66,7 @@ export const DEFAULT_PUSH: PushConfig = {
 export const DEFAULT_APNS = { url: 'https://api.push.apple.com' };
 export const DEFAULT_FCM = { url: 'https://fcm.googleapis.com' };
 
-/** What of it concerns REGISTER and lookups. */
+/** The part for REGISTER and lookups. */
 export function pushPolicyOf(push: PushConfig | undefined): PushPolicy | null {
   if (push === undefined) return null;
   const { apns, fcm, webhook, refreshS, dormantS, otherServices } = push;
@@ -82,7 +82,7 @@ export function pushPolicyOf(push: PushConfig | undefined): PushPolicy | null {
   return { services, refreshS, dormantS, refusesOthers: otherServices === 'refuse' };
 }
 
-/** Paths below `push`. */
+/** Faults of the section; paths below `push`. */
 export function pushFaults(push: PushConfig | undefined, { maxExpiresS }: Policy): Fault[] {
   const policy = pushPolicyOf(push);
   if (push === undefined || policy === null) return [];

@@ -1,9 +1,9 @@
-// The part `tls` of the configuration: what its options are wrong in together.
+// The part `tls` of the configuration: impossible combinations of its options.
 
 import type { TlsFiles } from '../../../transport/node/tls-files.ts';
 import type { Fault } from '../config-problem.ts';
 
-/** What is wrong with TLS options that are each right; paths below `tls`. */
+/** Faults of TLS options that are each right alone; paths below `tls`. */
 export function tlsFaults(files: TlsFiles | undefined): Fault[] {
   if (files === undefined || files.caFile !== undefined) return [];
   const wantsClients = files.clientCertificates !== undefined && files.clientCertificates !== 'none';

@@ -1,4 +1,4 @@
-// The part `auth.tokens` of the configuration: access tokens that count beside passwords (RFC 8898), and who issues them.
+// The part `auth.tokens` of the configuration: access tokens accepted beside passwords (RFC 8898), and their issuer.
 
 import type { TokenOffer } from '../../../core/auth/bearer.ts';
 import type { TransportName } from '../../../sip/sources.ts';
@@ -12,31 +12,31 @@ export const TOKEN_ALGORITHMS = [
 export type TokenAlgorithm = (typeof TOKEN_ALGORITHMS)[number];
 
 export interface TokenConfig {
-  /** The claim `iss`. */
+  /** Value of the claim `iss`. */
   readonly issuer: string;
-  /** One of the claim `aud`. */
+  /** Value that the claim `aud` must contain. */
   readonly audience: string;
-  /** Where clients get tokens; absent: at the issuer. */
+  /** URL at which clients get tokens; absent: the issuer. */
   readonly authzServer?: string;
   /** URL of the issuer's keys (RFC 7517): tokens must be signed by one of them. */
   readonly jwks?: string;
-  /** URL of RFC 7662: tokens must be good there, too. */
+  /** URL of introspection (RFC 7662): it must report tokens as active, too. */
   readonly introspection?: string;
   readonly clientId?: string;
   readonly clientSecretFile?: string;
   readonly algorithms: readonly TokenAlgorithm[];
-  /** All of these must be granted; divided by blanks. */
+  /** Scopes that must all be granted; separated by blanks. */
   readonly scope: string;
   readonly userClaim: string;
   readonly aorsClaim: string;
-  /** Where tokens count; none: in all domains that are served. */
+  /** Domains that accept tokens; empty: all served ones. */
   readonly domains: readonly string[];
   readonly clockSkewS: number;
   readonly transports: readonly TransportName[];
   readonly tokenBytesMax: number;
-  /** Keys are fetched anew after this time, at the latest. */
+  /** Keys are fetched again after this time at the latest. */
   readonly keysMaxAgeS: number;
-  /** And at the earliest, where a token names a key that is not there. */
+  /** Shortest time between two fetches, where a token names an unknown key. */
   readonly keysCooldownS: number;
   readonly limits: ProviderLimits;
 }
@@ -59,7 +59,7 @@ export function tokenOffer({ issuer, authzServer, scope, transports, tokenBytesM
   return { authzServer: authzServer ?? issuer, scope, transports, tokenBytesMax };
 }
 
-/** Paths below `auth`. */
+/** Faults of the section; paths below `auth`. */
 export function tokenFaults(tokens: TokenConfig | undefined, mode: 'none' | 'digest'): Fault[] {
   if (tokens === undefined) return [];
   const { jwks, introspection, clientId, clientSecretFile } = tokens;

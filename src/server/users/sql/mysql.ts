@@ -1,4 +1,4 @@
-// Connections to MySQL and MariaDB, through mysql2. Statements are prepared by the server: a query whose values are put in here would
+// Connections to MySQL and MariaDB, through mysql2. The server prepares the statements: a query with values inserted here would
 // depend on the server's modes and character sets.
 
 import { connect } from 'node:net';
@@ -13,7 +13,7 @@ import {
 } from './sql-connection.ts';
 import { parseSqlQuery, queryText } from './sql-query.ts';
 
-/** No such text in the column's character set, or none of its type. */
+/** The name does not fit the column's character set or type. */
 const UNFIT_NAME = new Set([1267, 1270, 1271, 1292, 1300, 1366, 1406, 3854, 3988]);
 
 /** The server shuts down, or has ended this session. */
@@ -21,7 +21,7 @@ const LOST_CONNECTION = new Set([1053, 1077, 1927, 4031]);
 
 interface MysqlError extends Error {
   readonly errno?: number;
-  /** Of errors that the server told. */
+  /** Present on errors from the server. */
   readonly sqlState?: string;
   readonly fatal?: boolean;
 }
@@ -32,7 +32,7 @@ export async function mysql(options: SqlSourceOptions, timeoutMs: number): Promi
   return async () => {
     const { address, tls, password } = await sqlLogin(options);
     const { socket: path, host, port } = address;
-    // A socket of our own: the driver's way to destroy one waits for the server, which may hang.
+    // A socket of our own: the driver's `destroy` waits for the server, which may hang.
     const wire = path === undefined ? connect({ host, port }) : connect({ path });
     wire.setNoDelay();
     wire.setKeepAlive(true);

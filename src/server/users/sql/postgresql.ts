@@ -11,9 +11,9 @@ import {
 } from './sql-connection.ts';
 import { parseSqlQuery, queryText } from './sql-query.ts';
 
-/** No such text in the database's encoding, or none of the column's type (PostgreSQL, appendix A, class 22). */
+/** The name does not fit the database's encoding or the column's type (PostgreSQL, appendix A, class 22). */
 const UNFIT_NAME = new Set(['22001', '22003', '22021', '22P02', '22P05']);
-/** By code: the severity comes in the server's language. */
+/** By code, since the severity is in the server's language. */
 const LOST_CONNECTION = /^(08|57P)/;
 
 export async function postgresql(options: SqlSourceOptions, timeoutMs: number): Promise<OpenSqlConnection> {

@@ -1,4 +1,5 @@
-// Where a database is: postgresql://user:password@host:port/database, mysql:// or mariadb:// likewise. No message names the password.
+// Addresses of databases: postgresql://user:password@host:port/database, mysql:// or mariadb:// likewise. No message contains the
+// password.
 
 import { HIDDEN } from '../../config/rows/kinds.ts';
 
@@ -6,10 +7,10 @@ export type SqlDialect = 'postgresql' | 'mysql';
 
 export interface SqlAddress {
   readonly dialect: SqlDialect;
-  /** Without brackets. */
+  /** Host without brackets. */
   readonly host: string;
   readonly port: number;
-  /** Unix socket; of PostgreSQL the directory that it is in. Instead of host and port. */
+  /** Unix socket, instead of host and port; for PostgreSQL the directory that contains it. */
   readonly socket?: string;
   readonly user: string;
   readonly password?: string;
@@ -49,17 +50,17 @@ export function parseSqlAddress(text: string): SqlAddress {
   };
 }
 
-/** A URL that may be shown: its password is not. */
+/** A URL for display, with its password hidden. */
 export function shownSqlUrl(text: string): string {
   return text.replace(/^([a-z]+:\/\/[^:/@]*):.*@/is, `$1:${HIDDEN}@`);
 }
 
-/** Whatever stands before the last @: a password may have been spelt wrongly. */
+/** Hides all text before the last @: a password may be misspelt. */
 export function withoutCredentials(url: string): string {
   return url.replace(/:\/\/.*@/s, `://${HIDDEN}@`);
 }
 
-/** Nobody else can listen on the way. */
+/** Whether the connection stays on this machine, where no network can be tapped. */
 export function staysOnMachine({ host, socket }: SqlAddress): boolean {
   return socket !== undefined || host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -1,10 +1,11 @@
-// What a driver gives: one connection to a database, and errors of three kinds. The drivers of PostgreSQL and MySQL stand beside.
+// The interface of drivers: one connection to a database, and errors of three kinds. The drivers of PostgreSQL and MySQL are
+// beside this file.
 
 import { readFile } from 'node:fs/promises';
 import type { SqlSourceOptions } from '../provider-options.ts';
 import { parseSqlAddress, type SqlAddress, staysOnMachine } from './sql-address.ts';
 
-/** By column as the server spells it. */
+/** Values by column, spelt as by the server. */
 export type SqlRow = Readonly<Record<string, unknown>>;
 
 export interface SqlConnection {
@@ -13,13 +14,13 @@ export interface SqlConnection {
    * @throws UnfitNameError @throws LostConnectionError @throws Error where the server refuses the query
    */
   run(values: readonly string[]): Promise<readonly SqlRow[]>;
-  /** It has ended, or its state is not known. */
+  /** Whether it has ended, or its state is not known. */
   readonly isOver: boolean;
-  /** At once, whatever is under way. */
+  /** Ends it at once, with any query in progress. */
   end(): void;
 }
 
-/** Opens one. Rejects where that fails, or takes longer than the driver was told to wait. */
+/** Opens a connection. Rejects where that fails, or takes longer than the driver's time-out. */
 export type OpenSqlConnection = () => Promise<SqlConnection>;
 
 /** The database cannot hold such a user name: there is no such user. */
@@ -28,7 +29,7 @@ export class UnfitNameError extends Error {}
 /** The connection is gone; another one may do. */
 export class LostConnectionError extends Error {}
 
-/** What both drivers need to open a connection. */
+/** The parts that both drivers need to open a connection. */
 export interface SqlLogin {
   readonly address: SqlAddress;
   /** Undefined: without TLS. */
@@ -36,7 +37,7 @@ export interface SqlLogin {
   readonly password: string | undefined;
 }
 
-/** Files are read anew each time: a password or a certificate that was changed holds for the next connection. */
+/** Files are read each time: a changed password or certificate counts for the next connection. */
 export async function sqlLogin({ url, tls, ca, passwordFile }: SqlSourceOptions): Promise<SqlLogin> {
   const address = parseSqlAddress(url);
   const byDefault = ca !== undefined || !staysOnMachine(address) ? 'verify' : 'off';

@@ -1,8 +1,8 @@
-// The pool: connections that are idle, to be used again. How many are used at once the provider's `concurrency` bounds.
+// The pool: idle connections for further use. The provider's `concurrency` limits those in use at once.
 
 import { LostConnectionError, type OpenSqlConnection, type SqlConnection, type SqlRow } from './sql-connection.ts';
 
-/** A connection that nobody has used for this long is ended. */
+/** A connection idle for this long is closed. */
 const IDLE_MS = 60_000;
 
 interface Idle {
@@ -12,7 +12,7 @@ interface Idle {
 
 export class SqlConnections {
   private readonly open: OpenSqlConnection;
-  /** The one used last is the last. */
+  /** In the order of use: the last one was used last. */
   private idle: Idle[] = [];
   private readonly sweeping: NodeJS.Timeout;
 
@@ -22,7 +22,7 @@ export class SqlConnections {
     this.sweeping.unref();
   }
 
-  /** Rows of the query. An idle connection may have ended unnoticed, with a restart of the server: then a new one is tried. */
+  /** Rows of the query. An idle connection may have closed unnoticed, with a restart of the server: then a new one is tried. */
   async run(values: readonly string[], signal: AbortSignal): Promise<readonly SqlRow[]> {
     const used = this.takeIdle();
     if (used !== undefined) {
@@ -61,7 +61,7 @@ export class SqlConnections {
     return undefined;
   }
 
-  /** Those that are idle since before a time. */
+  /** Closes connections idle since before a time. */
   private endIdle(before: number): void {
     const ended = this.idle.filter(({ since }) => since < before);
     this.idle = this.idle.filter(({ since }) => since >= before);

@@ -1,4 +1,4 @@
-// The query of a SQL provider: a text with {user} and {realm}, whose values the server gets apart from it, so that no user name is
+// The query of a SQL provider: a text with {user} and {realm}. The server gets their values separately, so that no user name is
 // ever read as SQL.
 
 import type { UserName } from '../../../users/user-name.ts';
@@ -12,7 +12,7 @@ export interface SqlQuery {
   readonly placeholders: readonly Placeholder[];
 }
 
-/** Reads Kamailio's and OpenSIPS's table as it is, with the columns that it has. */
+/** Reads the table of Kamailio and OpenSIPS unchanged, with all its columns. */
 export const SUBSCRIBER_QUERY = 'SELECT * FROM subscriber WHERE username = {user} AND domain = {realm}';
 
 const PLACEHOLDERS: readonly Placeholder[] = ['user', 'realm'];
@@ -47,7 +47,7 @@ export function parseSqlQuery(text: string): SqlQuery {
   return { pieces, placeholders };
 }
 
-/** @param mark how the server's protocol names the nth value, from 1 */
+/** @param mark the protocol's name of the nth value, from 1 */
 export function queryText({ pieces }: SqlQuery, mark: (n: number) => string): string {
   return pieces.reduce((text, piece, n) => text + mark(n) + piece);
 }

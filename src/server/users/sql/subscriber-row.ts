@@ -1,4 +1,4 @@
-// A user as a row of a database tells of one: columns as Kamailio's and OpenSIPS's table `subscriber` has them, besides `aors` and `policy`.
+// A user in a row of a database: columns of the table `subscriber` of Kamailio and OpenSIPS, and `aors` and `policy`.
 
 import { canonicalDomain } from '../../../core/uas/domains.ts';
 import { areOf, givenHa1s, HA1_COLUMNS, ha1sOf } from '../../../users/ha1.ts';
@@ -9,7 +9,7 @@ import type { SqlRow } from './sql-connection.ts';
 type Columns = ReadonlyMap<string, unknown>;
 
 /**
- * Null where no row is the user's, or nobody can log in by it.
+ * Null where no row is the user's, or its row has no credentials.
  * @throws UnusableUserError
  */
 export function readSubscriber(rows: readonly SqlRow[], user: UserName): FoundUser | null {
@@ -35,27 +35,27 @@ export function readSubscriber(rows: readonly SqlRow[], user: UserName): FoundUs
   }
 }
 
-/** By name in lower case; empty ones, which those tables have by default, left out. */
+/** Columns by name in lower case; empty ones, the default in those tables, are left out. */
 function columnsOf(row: SqlRow): Columns {
   const columns = Object.entries(row).map(([name, value]) => [name.toLowerCase(), plain(value)] as const);
   return new Map(columns.filter(([, value]) => value !== undefined && value !== ''));
 }
 
-/** Some collations are binary, and some types have blanks at the end. */
+/** Some collations are binary, and some types add blanks at the end. */
 function plain(value: unknown): unknown {
   if (value === null || value === undefined) return undefined;
   if (Buffer.isBuffer(value)) return value.toString();
   return typeof value === 'number' || typeof value === 'bigint' ? String(value) : value;
 }
 
-/** Many collations take names for equal that differ by case, accents or blanks. SIP does not. */
+/** Many collations treat names as equal that differ by case, accents or blanks. SIP does not. */
 function isOf(columns: Columns, { name, realm }: UserName): boolean {
   const [username, domain] = [columns.get('username'), columns.get('domain')];
   if (username !== undefined && username !== name) return false;
   return domain === undefined || (typeof domain === 'string' && canonicalDomain(domain) === realm);
 }
 
-/** In the form of an answer over HTTP; undefined where there is neither an HA1 nor a password. */
+/** HA1s in the form of an answer over HTTP; undefined where there is neither an HA1 nor a password. */
 function ha1sOfRow(columns: Columns, { name, realm }: UserName): Record<string, string> | undefined {
   const given = givenHa1s((column) => (columns.has(column) ? String(columns.get(column)) : undefined));
   const password = columns.get('password');

@@ -1,4 +1,4 @@
-// What an access token grants: claims -> the addresses that its bearer may register, and how long.
+// The grants of an access token: claims -> the AORs that its bearer may register, and for how long.
 
 import { randomBytes } from 'node:crypto';
 import { parseAor } from '../../../users/user-name.ts';
@@ -10,14 +10,14 @@ export type Claims = Readonly<Record<string, unknown>>;
 export interface ClaimRules {
   readonly userClaim: string;
   readonly aorsClaim: string;
-  /** All of these must be granted; divided by blanks. */
+  /** Scopes that must all be granted; separated by blanks. */
   readonly scope: string;
   readonly clockSkewS: number;
 }
 
 /**
- * Null where the claims make no sense, or do not grant enough.
- * @param domain of a user without one; undefined: such a user has no address
+ * Null where the claims are invalid, or do not grant enough.
+ * @param domain of a user without one; undefined: such a user has no AOR
  */
 export function readClaims(claims: Claims, rules: ClaimRules, domain: string | undefined): FoundUser | null {
   const { exp } = claims;
@@ -29,14 +29,14 @@ export function readClaims(claims: Claims, rules: ClaimRules, domain: string | u
   return { ha1s: tokenBytes(until), aors: [...new Set(known as string[])], rules: '', until };
 }
 
-/** RFC 8693 §4.2 has a text, other issuers a list, some under the name of OAuth's early days. */
+/** RFC 8693 §4.2 has a text, other issuers a list, some under a name from OAuth's early days. */
 function grants({ scope, scp }: Claims, wanted: string): boolean {
   const given = scope ?? scp;
   const scopes: unknown[] = typeof given === 'string' ? given.split(' ') : Array.isArray(given) ? given : [];
   return wanted.split(' ').every((one) => one === '' || scopes.includes(one));
 }
 
-/** Of a name, an address, or a list of them. */
+/** AORs of a name, an address, or a list of them. */
 function addresses(claim: unknown, domain: string | undefined): string[] {
   const list: unknown[] = Array.isArray(claim) ? claim : [claim];
   return list
@@ -54,7 +54,7 @@ function canonical(address: string): string | undefined {
   }
 }
 
-/** Where HA1s stand for a user: when the token ends (core/auth/bearer.ts), and what nobody can make a digest of. */
+/** In place of a user's HA1s: the token's expiry (core/auth/bearer.ts), and bytes that no digest can match. */
 function tokenBytes(until: number): FoundUser['ha1s'] {
   const bytes = randomBytes(32);
   bytes.writeDoubleLE(until);

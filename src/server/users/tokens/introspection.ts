@@ -1,4 +1,4 @@
-// Claims of access tokens of any kind, which their issuer is asked about (RFC 7662).
+// Claims of access tokens of any kind, by questions to their issuer (RFC 7662).
 
 import { readFile } from 'node:fs/promises';
 import type { TokenConfig } from '../../config/sections/token-config.ts';
@@ -8,9 +8,9 @@ import type { Claims } from './claims.ts';
 /** @param url of the endpoint @param now epoch ms */
 export function introspectedClaims(config: TokenConfig, url: string, now: () => number) {
   const { clientId = '', clientSecretFile = '', limits } = config;
-  /** Null where the token is not good. Rejects where its issuer does not tell. */
+  /** Null where the token is not valid. Rejects where its issuer does not answer. */
   return async (token: string, signal: AbortSignal): Promise<Claims | null> => {
-    // Read each time, which is seldom: a secret that was changed holds at once.
+    // Read each time, which is seldom: a changed secret counts at once.
     const secret = (await readFile(clientSecretFile, 'utf8')).replace(/\r?\n$/, '');
     const login = Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`).toString('base64');
     const response = await fetch(url, {
@@ -32,7 +32,7 @@ export function introspectedClaims(config: TokenConfig, url: string, now: () => 
   };
 }
 
-/** The issuer decides; its yes to a token for others, or for another time, is none. */
+/** The issuer decides; but its yes to a token for another audience, or for another time, does not count. */
 function isGood({ active, iss, aud, nbf, exp }: Claims, { issuer, audience, clockSkewS }: TokenConfig, nowS: number) {
   if (active !== true || (iss !== undefined && iss !== issuer)) return false;
   if (aud !== undefined && !(Array.isArray(aud) ? aud : [aud]).includes(audience)) return false;
@@ -40,7 +40,7 @@ function isGood({ active, iss, aud, nbf, exp }: Claims, { issuer, audience, cloc
   return typeof exp !== 'number' || exp > nowS - clockSkewS;
 }
 
-/** A token without an end holds until it is asked about again. */
+/** A token without an expiry is valid until the next question about it. */
 function withEnd(claims: Claims, otherwise: number): Claims {
   return claims.exp === undefined ? { ...claims, exp: otherwise } : claims;
 }

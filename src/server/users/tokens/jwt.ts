@@ -1,10 +1,11 @@
-// Claims of signed access tokens (RFC 7519), by the keys that their issuer publishes. Keys are fetched rarely, whatever tokens name.
+// Claims of signed access tokens (RFC 7519), by the keys that their issuer publishes. Keys are fetched rarely, regardless of the keys
+// that tokens name.
 
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import type { TokenConfig } from '../../config/sections/token-config.ts';
 import type { Claims } from './claims.ts';
 
-/** What jose calls errors of its requests to the issuer. */
+/** Code of jose's errors of its requests to the issuer. */
 const REQUEST_FAILED = 'ERR_JOSE_GENERIC';
 
 /** @param jwks URL of the keys @param now epoch ms */
@@ -15,7 +16,7 @@ export function signedClaims(config: TokenConfig, jwks: string, now: () => numbe
     cacheMaxAge: keysMaxAgeS * 1000,
     cooldownDuration: keysCooldownS * 1000,
   });
-  /** Null where the token is not good. Rejects where its issuer does not tell. */
+  /** Null where the token is not valid. Rejects where its issuer does not answer. */
   return async (token: string): Promise<Claims | null> => {
     try {
       const { payload } = await jwtVerify(token, keys, {
@@ -34,7 +35,7 @@ export function signedClaims(config: TokenConfig, jwks: string, now: () => numbe
   };
 }
 
-/** "fetch failed" has a cause. A published key that no token can be checked by (RSA of 1,024 bits) keeps out its own tokens alone. */
+/** "fetch failed" has a cause. A published key that cannot check any token (RSA of 1,024 bits) affects only its own tokens. */
 function isOfIssuer(error: unknown): boolean {
   if (!(error instanceof errors.JOSEError)) return error instanceof TypeError && error.cause !== undefined;
   return error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid || error.code === REQUEST_FAILED;

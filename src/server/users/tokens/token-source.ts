@@ -1,4 +1,4 @@
-// Users by the access tokens that they show (RFC 8898): asked about like users, each token once in a while.
+// Users by their access tokens (RFC 8898): asked about like users, each token once in a while.
 
 import type { TokenConfig } from '../../config/sections/token-config.ts';
 import type { UserSource } from '../user-provider.ts';
@@ -6,10 +6,10 @@ import { type Claims, readClaims } from './claims.ts';
 import { introspectedClaims } from './introspection.ts';
 import { signedClaims } from './jwt.ts';
 
-/** @param served domains @param now epoch ms */
+/** @param served domains of the server @param now epoch ms */
 export function tokenSource(config: TokenConfig, served: readonly string[], now: () => number): UserSource {
   const domains = config.domains.length > 0 ? config.domains : served;
-  // A name alone says nothing where it could be of several domains.
+  // A name alone is ambiguous where it could be of several domains.
   const domain = domains.length === 1 && domains[0] !== '*' ? domains[0] : undefined;
   const claimsOf = reader(config, now);
   return {
@@ -22,7 +22,7 @@ export function tokenSource(config: TokenConfig, served: readonly string[], now:
   };
 }
 
-/** Signatures first: what nobody has signed is no question for the issuer. */
+/** Signatures are checked first: the issuer is not asked about unsigned tokens. */
 function reader(
   config: TokenConfig,
   now: () => number,

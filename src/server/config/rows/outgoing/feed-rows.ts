@@ -1,4 +1,4 @@
-// Rows of the section `feed`: changes of bindings with numbers that outlive the process, and where they are sent.
+// Rows of the section `feed`: changes of bindings with numbers that outlive the process, and their destinations.
 
 import { DEFAULT_FEED, DEFAULT_NATS, DEFAULT_WEBHOOK, type RetryConfig } from '../../sections/feed-config.ts';
 import {
@@ -36,7 +36,7 @@ const subject = parsed('subject', (given) => {
 
 const retryRow = rowsOf<RetryConfig>();
 
-/** A row of RetryConfig where the Config has one. */
+/** A row of RetryConfig at its place in the Config. */
 const below = <R extends Row>(at: string, one: R): R => ({ ...one, at: [...at.split('.'), ...one.at] });
 
 const times = (at: 'feed.webhook' | 'feed.nats', what: string) => ({

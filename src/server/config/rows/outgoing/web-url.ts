@@ -1,10 +1,10 @@
-// URLs that requests are sent to. Names and passwords in them are refused, and keys in them are not shown.
+// URLs of outgoing requests. User names and passwords in them are refused, and keys in them are not shown.
 
 import { withoutCredentials } from '../../../users/sql/sql-address.ts';
 import { expected, HIDDEN, type Kind, parsed } from '../kinds.ts';
 
 export const webUrl = webUrlKind('');
-/** Beside a key `headers`. */
+/** URL beside a key `headers`. */
 export const webUrlWithHeaders = webUrlKind('; put them into "headers"');
 
 function webUrlKind(advice: string): Kind<string, string> {
@@ -20,7 +20,7 @@ function webUrlKind(advice: string): Kind<string, string> {
   );
 }
 
-/** What is said there is believed. */
+/** Such a server is trusted. */
 export const issuerUrl = parsed(
   'https URL, or http on a loopback address',
   (url) => {
