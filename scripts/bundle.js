@@ -21,11 +21,11 @@ const LAYERS = /** @type {const} */ ([
   ],
   [
     'words',
-    /\/src\/(commands\/(top\/top-keys|terminal\/(exit-codes|seconds|command-action|output-file)|import\/(csv-field|sql-text|time-zone))|server\/(process\/(package-version|terminal|file-fault|reason-of)|admin\/admin-files|users\/circuit-breaker|http\/webhook-signature|config\/(defaults|quantities|config-problem|nearest))|transport\/(monotonic|every))\.ts/,
+    /\/src\/(commands\/(top\/top-keys|terminal\/(exit-codes|seconds|command-action|output-file)|import\/(csv-field|sql-text|time-zone))|server\/(process\/(package-version|terminal|file-fault|reason-of|size-text|time-limit)|admin\/admin-files|users\/circuit-breaker|http\/webhook-signature|config\/(defaults|quantities|config-problem|nearest))|transport\/(monotonic|every))\.ts/,
   ],
   [
     'sizes',
-    /\/src\/(location\/(aor-key-size|log\/(generation-size|log-positions)|files\/(process-alive|file-calls|disk-space))|shard\/shard-of)\.ts/,
+    /\/src\/(location\/(aor-key-size|log\/(generation\/generation-size|log-positions)|files\/(process-alive|file-calls|disk-space))|shard\/shard-of)\.ts/,
   ],
   ['cluster-words', /\/src\/(cluster\/(roles|shard-table)|server\/cluster\/cluster-error)\.ts/],
   ['lmdb-files', /\/src\/location\/files\/lmdb-(environment|snapshots|file|guard)\.ts/],

@@ -25,6 +25,7 @@ import {
   NO_FRAME,
   NO_PREVIOUS,
 } from '../location/log/log-frame.ts';
+import { RECORD_VERSION } from '../location/record.ts';
 import { MAC_BYTES, type StreamMac } from './stream-mac.ts';
 
 /** Kinds of frames. */
@@ -37,8 +38,8 @@ export const FRAME_PROOF = 3;
 export const FRAME_HANDOVER = 4;
 export type FrameKind = typeof FRAME_BATCH | typeof FRAME_CLAIM | typeof FRAME_PROOF | typeof FRAME_HANDOVER;
 
-/** Format of frames that this program writes; a node reads frames up to its own level. */
-const FRAME_LEVEL = 1;
+/** Format of frames that this program writes; a node reads frames up to its own level. It rises with the version of their records. */
+export const FRAME_LEVEL = RECORD_VERSION - 2;
 
 /** Words in the content of every head, and the words of a head with this content alone. */
 const HEAD_CONTENT = 4;

@@ -12,6 +12,7 @@ export type StoreOptions =
       readonly durability: 'durable' | 'process';
       /** As openLogStore's. */
       readonly generationBytes: number;
+      readonly endsAtDamage: boolean;
     };
 
 /**
@@ -25,5 +26,6 @@ export function openStore(
   progress: (done: number, total: number) => void,
 ): LocationStore {
   if (options.kind === 'memory') return new MemoryStore();
-  return openLogStore(options.directory, options.durability, progress, now, options.generationBytes);
+  const { directory, durability, generationBytes, endsAtDamage } = options;
+  return openLogStore(directory, durability, { progress, now, generationBytes, endsAtDamage });
 }

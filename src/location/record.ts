@@ -9,9 +9,12 @@ export const RECORD_HEADER_BYTES = 8;
 /** Bytes of the largest record: a request that would make a larger one is refused. */
 export const RECORD_BYTES_MAX = 65_536;
 
-/** Raised when the layout of record or image changes; `updateRecord` then learns to read the one before. */
-const RECORD_VERSION = 3;
-const OLDEST_VERSION = 2;
+/**
+ * Raised when the layout of record or image changes; `updateRecord` must then read the one before. The formats of data directories, of
+ * the read model and of a cluster's frames rise with it, since an older program takes newer records for damaged ones.
+ */
+export const RECORD_VERSION = 3;
+export const OLDEST_VERSION = 2;
 
 const SEED = 0x811c9dc5;
 const MULTIPLIER = 0x9e3779b1;

@@ -44,6 +44,11 @@ function tellProblems(shard: number, { log, replayed }: LogStore, tell: Tell): v
     tell({ type: 'log', level: 'info', event: 'log file that was being made, removed', fields: { shard, file } });
   for (const number of log.problems.missing)
     error('log file missing, its bindings are lost', { file: log.fileAt(number * log.generationBytes) });
+  if (replayed.endedAt !== null) {
+    const { place } = replayed.endedAt;
+    const fields = { shard, file: log.fileAt(place), at: place % log.generationBytes };
+    tell({ type: 'log', level: 'warn', event: 'damaged log, what comes behind is taken from the stream', fields });
+  }
   for (const { place, bytes } of replayed.damaged)
     error('damaged log, set aside', { file: log.fileAt(place), at: place % log.generationBytes, bytes });
 }

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { AuthPolicy } from '../core/auth/auth-policy.ts';
 import type { Policy } from '../core/uas/policy.ts';
-import { GENERATION_BYTES } from '../location/log/generation-size.ts';
+import { GENERATION_BYTES } from '../location/log/generation/generation-size.ts';
 import type { StoreOptions } from '../location/open-store.ts';
 import type { FeedOptions } from '../shard/feed/feed-writer.ts';
 import type { GateOptions } from '../shard/gate.ts';
@@ -100,10 +100,10 @@ export interface PoolAuth {
 
 /** The store of a shard's bindings. */
 export function storeOptions(options: PoolOptions, shard: number): StoreOptions {
-  const { dataDir, durability, generationBytes = GENERATION_BYTES } = options;
-  return dataDir === undefined
-    ? { kind: 'memory' }
-    : { kind: 'log', directory: join(dataDir, `shard-${shard}`), durability, generationBytes };
+  const { dataDir, durability, generationBytes = GENERATION_BYTES, cluster } = options;
+  if (dataDir === undefined) return { kind: 'memory' };
+  const directory = join(dataDir, `shard-${shard}`);
+  return { kind: 'log', directory, durability, generationBytes, endsAtDamage: cluster !== undefined };
 }
 
 /** The store of subscriptions to a shard's registrations, and the listeners that send their notifications. */

@@ -2,15 +2,19 @@
 // a node may have missed it does not decide by.
 
 import { describe, expect, it } from 'vitest';
-import { FrameReader, READ_SOUND } from '../../src/cluster/stream-frame.ts';
+import { ROLE_COPYING } from '../../src/cluster/roles.ts';
+import { FRAME_LEVEL, FramePress, FrameReader, READ_SOUND } from '../../src/cluster/stream-frame.ts';
 import { StreamMac } from '../../src/cluster/stream-mac.ts';
 import { DEFAULT_AUTH_POLICY } from '../../src/core/auth/auth-policy.ts';
+import { noCheckpoint } from '../../src/location/checkpoint/checkpoint.ts';
+import { CONTROL_CLAIM } from '../../src/location/log/control-entry.ts';
+import { LogStore } from '../../src/location/log/log-store.ts';
 import { suspect } from '../../src/location/table/binding-table.ts';
 import { TRANSPORT_TCP } from '../../src/sip/sources.ts';
 import { TestUsers } from '../support/authentication.ts';
 import { Cluster, type ClusteredShard } from '../support/clustered-shard.ts';
 import { authorization } from '../support/digest-client.ts';
-import { SimulatedDisk } from '../support/simulated-log.ts';
+import { SimulatedDisk, SimulatedLog } from '../support/simulated-log.ts';
 import { storedBindings } from '../support/stored-bindings.ts';
 import { type RegisterOptions, register, VIRTUAL_SECRET, type VirtualShardOptions } from '../support/virtual-shard.ts';
 
@@ -98,6 +102,22 @@ describe('shards of one stream', () => {
     a.isPaused = true;
     b.claim();
     expect(b.virtual.send(request)?.status).toBe(200);
+  });
+
+  it('F12 a clock that was behind makes no stale request of the last repetition', () => {
+    const cluster = new Cluster();
+    const a = cluster.join({ skewMs: -4000 });
+    const b = cluster.join();
+    a.claim();
+    const request = register({ contacts: [CONTACT] });
+    const sentAt = cluster.timeline.now;
+    expect(a.virtual.send(request)?.status).toBe(200);
+    a.isPaused = true;
+    b.claim();
+    cluster.pass(sentAt + 31_500 - cluster.timeline.now);
+    const before = [...storedBindings(b.store)];
+    expect(b.virtual.send(request)?.status).toBe(200);
+    expect([...storedBindings(b.store)]).toEqual(before);
   });
 
   it('F6 an owner that was stopped and comes again: its batch is answered by nobody, and it follows', () => {
@@ -317,6 +337,26 @@ describe('shards of one stream', () => {
     expect(a.cluster.decides).toBe(false);
   });
 
+  it('a claim of a version whose frames this one cannot read is followed by nobody of this one', () => {
+    const { cluster, a, b } = two();
+    statusOf(a, { contacts: [CONTACT] });
+    cluster.pass(100);
+    const claimed = (level: number) => {
+      const press = new FramePress(new StreamMac(VIRTUAL_SECRET.subarray(0, 16), 0));
+      press.start(b.cluster.applied, 2, 3, 1, cluster.timeline.now);
+      press.frame.control(CONTROL_CLAIM, [level]);
+      press.seal(cluster.stream.last + 1);
+      cluster.stream.intrude(press.bytes.slice(0, press.length));
+      cluster.pass(100);
+      return b.table.applied(0) === cluster.stream.last;
+    };
+    expect([claimed(FRAME_LEVEL), claimed(FRAME_LEVEL + 1)]).toEqual([true, false]);
+    expect([b.cluster.trouble, b.store.bindings]).toEqual([
+      'message 4: the frame is damaged, or of a later version',
+      1,
+    ]);
+  });
+
   it('a restart goes on from what the log has, and one with an empty disk from the beginning', () => {
     const { cluster, a, b } = two();
     for (let i = 0; i < 200; i++)
@@ -339,7 +379,7 @@ describe('shards of one stream', () => {
     expect(empty.store.bindings).toBe(200);
   });
 
-  it('F13 a node whose log is damaged asks for a copy, and one with a copy follows', () => {
+  it('F13 a node whose log is damaged, and whose stream does not reach back, asks for a copy; one with a copy follows', () => {
     const { cluster, a, b } = two();
     for (let i = 0; i < 20; i++)
       statusOf(a, {
@@ -354,8 +394,11 @@ describe('shards of one stream', () => {
     b.disk.generations.set(number, bytes);
     b.cluster.close();
     cluster.nodes.pop();
+    cluster.stream.trim(15);
     const damaged = cluster.join({ node: 2, life: 2, disk: b.disk });
-    expect([damaged.cluster.role, damaged.cluster.trouble]).toEqual([1, 'this log is damaged']);
+    cluster.pass(100);
+    expect(damaged.cluster.role).toBe(ROLE_COPYING);
+    expect(damaged.cluster.trouble).toMatch(/^the stream begins at 15, this log ends at [1-9]$/);
     const copy = new SimulatedDisk();
     for (const name of ['generations', 'settled', 'before'] as const)
       for (const [key, value] of a.disk[name])
@@ -366,6 +409,34 @@ describe('shards of one stream', () => {
     expectEqual(a, third);
     third.claim();
     expect(statusOf(third, { ...bob, cseq: 2, branch: 'z9hG4bKb2', contacts: ['<sip:bob@192.0.2.9>'] })).toBe(200);
+  });
+
+  it('F13 a node whose log is damaged goes on before the damage, from the stream', () => {
+    const { cluster, a, b } = two();
+    for (let i = 0; i < 20; i++)
+      statusOf(a, { callId: `c${i}`, to: `<sip:u${i}@example.com>`, contacts: [`<sip:u${i}@192.0.2.9>`] });
+    cluster.pass(100);
+    const [bytes] = b.disk.generations.values();
+    bytes.fill(0, 3000, 3500);
+    b.cluster.close();
+    cluster.nodes.pop();
+    const damaged = cluster.join({ node: 2, life: 2, disk: b.disk });
+    expect(damaged.store.replayed).toMatchObject({ endedAt: { place: expect.any(Number) }, damaged: [] });
+    cluster.pass(1000);
+    expectEqual(a, damaged);
+    damaged.claim();
+    expect(statusOf(damaged, { ...bob, contacts: ['<sip:bob@192.0.2.9>'] })).toBe(200);
+  });
+
+  it('a node of bindings from before the cluster, whose log is damaged there, asks for a copy', () => {
+    const old = new SimulatedDisk();
+    const store = new LogStore(new SimulatedLog(old, 1 << 16), noCheckpoint);
+    for (let i = 0; i < 5; i++) store.prove(i);
+    store.close();
+    const [bytes] = old.generations.values();
+    bytes.fill(0, 64 + 24, 64 + 64);
+    const damaged = new Cluster().join({ disk: old });
+    expect([damaged.cluster.role, damaged.cluster.trouble]).toEqual([ROLE_COPYING, 'this log is damaged']);
   });
 
   it("a record that is damaged on the owner's disk is given up on all nodes, and its phone registers anew", () => {

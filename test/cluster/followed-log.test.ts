@@ -4,12 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CheckpointWriter } from '../../src/location/checkpoint/checkpoint.ts';
-import { checkpointFiles } from '../../src/location/checkpoint/checkpoint-files.ts';
-import type { LogStore } from '../../src/location/log/log-store.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
-import { SUB_TABLES } from '../../src/location/table/key-index.ts';
-import { TableCopier } from '../../src/location/table/table-copier.ts';
+import { writeCheckpoint } from '../support/checkpoint-file.ts';
 import { Cluster, type ClusteredShard } from '../support/clustered-shard.ts';
 import { storedBindings } from '../support/stored-bindings.ts';
 import { register } from '../support/virtual-shard.ts';
@@ -25,20 +21,6 @@ function phones(node: ClusteredShard, from: number, to: number): void {
     const request = register({ to: `<sip:u${i}@example.com>`, callId: `c${i}`, contacts: [`<sip:u${i}@192.0.2.9>`] });
     expect(node.virtual.send(request)?.status).toBe(200);
   }
-}
-
-function checkpoint(store: LogStore, directory: string): void {
-  const copier = new TableCopier(
-    store.share(() => {}),
-    () => undefined,
-  );
-  const writer = new CheckpointWriter(checkpointFiles(directory));
-  for (let sub = 0; sub < SUB_TABLES; sub++) {
-    const { words, used } = copier.subTable(sub);
-    writer.subTable(sub, words, used);
-  }
-  for (let chunk = 0; chunk < copier.chunkCount; chunk++) writer.rows(Uint32Array.from(copier.rows(chunk)));
-  writer.finish(store.marks.end());
 }
 
 describe('a log that follows a stream, on disk', () => {
@@ -63,7 +45,7 @@ describe('a log that follows a stream, on disk', () => {
       restart();
       expect(follower.store.replayed.entries).toBeGreaterThan(20);
       expect(follower.store.applied()?.sequence).toBe(cluster.stream.last);
-      checkpoint(follower.store, directory);
+      writeCheckpoint(follower.store, directory);
       restart(); // and the checkpoint ends with the last frame of all
       expect([follower.store.checkpoint.problem, follower.store.replayed.entries]).toEqual([undefined, 0]);
       expect(follower.cluster.applied).toEqual(owner.cluster.applied);

@@ -49,7 +49,7 @@ function operations({ seed, aors, batch, bytes }: ChurnOptions, index: number): 
     list.push({
       n,
       kind: kind < 0.4 ? 'record' : kind < 0.8 ? 'refresh' : 'removal',
-      text: `${n}/${index}/`,
+      text: textOf(n, index),
       bytes: size,
       expiresAt: FAR + index * HOUR,
     });
@@ -57,22 +57,37 @@ function operations({ seed, aors, batch, bytes }: ChurnOptions, index: number): 
   return list;
 }
 
+/** Puts the record of an AOR as batch `index` makes it. */
+export function putPlain(writes: WriteSet, n: number, index: number, bytes: number): void {
+  const [k0, k1, k2, k3] = keyWords(n);
+  const row = new RowCopy();
+  putRecord(writes, n, textOf(n, index), bytes);
+  row.identityHigh = 0;
+  row.identityLow = n + 1;
+  row.expiresAt = FAR + index * HOUR;
+  row.grantedS = 3600;
+  row.cseq = index;
+  writes.describePlain(writes.find(k0, k1, k2, k3), row);
+}
+
+/** The same to a state. */
+export function applyPlain(state: State, n: number, index: number): void {
+  state.set(n, { text: textOf(n, index), expiresAt: FAR + index * HOUR });
+}
+
+function textOf(n: number, index: number): string {
+  return `${n}/${index}/`;
+}
+
 /** Fills the working set with batch `index`; the store tells which AORs can be refreshed. */
 export function churnBatch(store: LocationStore, writes: WriteSet, options: ChurnOptions, index: number): void {
   const row = new RowCopy();
   writes.clear();
-  for (const { n, kind, text, bytes, expiresAt } of operations(options, index)) {
+  for (const { n, kind, bytes, expiresAt } of operations(options, index)) {
     const [k0, k1, k2, k3] = keyWords(n);
     if (kind === 'removal') writes.put(k0, k1, k2, k3, 0);
-    else if (kind === 'record') {
-      putRecord(writes, n, text, bytes);
-      row.identityHigh = 0;
-      row.identityLow = n + 1;
-      row.expiresAt = expiresAt;
-      row.grantedS = 3600;
-      row.cseq = index;
-      writes.describePlain(writes.find(k0, k1, k2, k3), row);
-    } else if (store.find(k0, k1, k2, k3, row)) {
+    else if (kind === 'record') putPlain(writes, n, index, bytes);
+    else if (store.find(k0, k1, k2, k3, row)) {
       row.expiresAt = expiresAt;
       row.cseq = index;
       writes.refresh(k0, k1, k2, k3, row);

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { LmdbGeneration } from '../../src/location/log/lmdb-generation.ts';
+import { LmdbGeneration } from '../../src/location/log/generation/lmdb-generation.ts';
 import { Aorta } from '../support/aorta-process.ts';
 import { killAll, poll } from '../support/child-process.ts';
 import { bindings, SipClient } from '../support/sip-client.ts';

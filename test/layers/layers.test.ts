@@ -31,7 +31,7 @@ const NARROWER: Readonly<Record<string, RegExp>> = {
 
 /** Where Node's modules and packages may be imported. */
 const OUTSIDE_WORLD =
-  /^src\/(location\/(log\/(lmdb-(log|generation|guard)|log-f(older|iles)|generation-file)|checkpoint\/checkpoint-files|(files|shared)\/.*)|(users|shard|threads|transport|server|commands)\/.*|cluster\/(stream-mac|beat-seal|peers\/peer-proof)|cli)\.ts$/;
+  /^src\/(location\/(log\/(lmdb-(log|guard)|log-f(older|iles)|generation\/(lmdb-generation|generation-(file|head)))|checkpoint\/checkpoint-files|(files|shared)\/.*)|(users|shard|threads|transport|server|commands)\/.*|cluster\/(stream-mac|beat-seal|peers\/peer-proof)|cli)\.ts$/;
 const HASHES_ONLY = /^src\/core\/(auth\/digest|register\/gruu)\.ts$/;
 
 /** Files in one folder, the folders in it left aside. */

@@ -20,6 +20,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { noCheckpoint } from '../../src/location/checkpoint/checkpoint.ts';
 import { UnreadableError } from '../../src/location/location-reader.ts';
+import { GENERATION_BYTES } from '../../src/location/log/generation/generation-size.ts';
 import { LmdbLog } from '../../src/location/log/lmdb-log.ts';
 import type { SharedLogSource } from '../../src/location/log/log.ts';
 import { LogFiles } from '../../src/location/log/log-files.ts';
@@ -171,7 +172,7 @@ describe('a generation of the log', () => {
   it('R3261-8.2-01 has the size that an operator wants, the log stays short by it, and another start may want another', () => {
     const directory = freshDirectory();
     const MB = 1 << 20;
-    const open = (bytes?: number) => openLogStore(directory, 'process', undefined, 0, bytes);
+    const open = (generationBytes = GENERATION_BYTES) => openLogStore(directory, 'process', { generationBytes });
     let store = open(MB);
     put(store, 0, 100, 1000);
     const few = range(0, 100);
@@ -601,4 +602,116 @@ describe('the cleaner', () => {
       expect(there(again, 60)).toEqual(left);
     });
   }
+});
+
+describe('a log whose rest a stream has', () => {
+  /** AORs of a frame. */
+  const EACH = 4;
+
+  const open = (directory: string, endsAtDamage = true) =>
+    new LogStore(new LmdbLog(directory, 'process', GENERATION), noCheckpoint, { endsAtDamage });
+
+  /** Fills the generations 0 to 3 of a log; returns how many AORs are in each and those before. */
+  function fill(directory: string): number[] {
+    const store = open(directory);
+    const aors: number[] = [];
+    for (let n = 0; logNames(directory).length < 5; n += EACH) {
+      put(store, n, n + EACH, 5000);
+      aors[logNames(directory).length - 1] = n + EACH;
+    }
+    store.close();
+    expect(logNames(directory), 'none was dropped').toContain('0000000000.mdb');
+    return aors.slice(0, 4);
+  }
+
+  const damages: readonly [string, (directory: string, aors: readonly number[]) => number][] = [
+    [
+      'a flipped bit in the middle',
+      (directory, [first]) => {
+        flip(generation(directory, 1), first + 5 * EACH + 1);
+        return first + 5 * EACH;
+      },
+    ],
+    [
+      'a file that is missing',
+      (directory, [, second]) => {
+        unlinkSync(generation(directory, 2));
+        return second;
+      },
+    ],
+    [
+      'its oldest file, which is missing',
+      (directory) => {
+        unlinkSync(generation(directory, 0));
+        return 0;
+      },
+    ],
+    [
+      'its first frame, which is damaged',
+      (directory) => {
+        flip(generation(directory, 0), 0);
+        return 0;
+      },
+    ],
+  ];
+
+  it.each(damages)(
+    'R3261-8.2-01 ends before %s: all that was before is there, and nothing of behind, in later lives either',
+    (_, damage) => {
+      const directory = freshDirectory();
+      const aors = fill(directory);
+      const end = damage(directory, aors);
+      for (let life = 0; life < 2; life++) {
+        const store = open(directory); // and dies before it has gone on
+        expect(there(store, aors[3])).toEqual(range(0, end));
+        expect([store.quarantined, store.log.problems.missing]).toEqual([0, []]);
+        if (life === 0) expect(store.replayed.endedAt).not.toBeNull();
+        store.close();
+      }
+      expect(readdirSync(join(directory, 'damaged')).length, 'the rest is kept').toBeGreaterThan(0);
+      let store = open(directory);
+      put(store, end, end + EACH);
+      store.close();
+      for (const endsAtDamage of [true, false, true]) {
+        store = open(directory, endsAtDamage);
+        expect([store.replayed.endedAt, store.replayed.damaged]).toEqual([null, []]);
+        expect(there(store, aors[3])).toEqual(range(0, end + EACH));
+        put(store, end, end + 1);
+        store.close();
+      }
+    },
+  );
+
+  it('R3261-8.2-01 is read to its end where what was before the damage may have been moved behind it', () => {
+    const directory = freshDirectory();
+    const [first, , , last] = fill(directory);
+    let store = open(directory);
+    expect(clean(store, range(0, first), 4000), 'a generation was dropped').toBe(true);
+    const moved = there(store, last);
+    store.close();
+    flip(generation(directory, 1), first + 1);
+    store = open(directory);
+    expect([store.replayed.endedAt, store.replayed.damaged.length]).toEqual([null, 1]);
+    const lost = moved.filter((n) => !isThere(store, n));
+    expect(lost.length).toBeLessThanOrEqual(EACH);
+    expect(store.replayed.lacksMoved, 'only a copy has what is missing').toBe(true);
+    store.close();
+  });
+
+  it.each(['its last file', 'its last frame'])('is known to lack what was moved where %s is gone', (what) => {
+    const directory = freshDirectory();
+    const [first] = fill(directory);
+    let store = open(directory);
+    expect(clean(store, range(0, first), 4000), 'a generation was dropped').toBe(true);
+    store.close();
+    store = open(directory);
+    expect(store.replayed.lacksMoved).toBe(false);
+    store.close();
+    const newest = join(directory, 'log', logNames(directory).sort().at(-1) ?? '');
+    if (what === 'its last file') unlinkSync(newest);
+    else flipLast(newest);
+    store = open(directory);
+    expect(store.replayed.lacksMoved).toBe(true);
+    store.close();
+  });
 });

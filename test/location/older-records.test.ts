@@ -1,9 +1,8 @@
-// Data of the version before: format-4.json has a data directory with a log, a checkpoint and a read model whose records are of
-// version 2, and what was registered in it. It is read where it lies, and what is written to it is of today's version.
+// Data directories of this version and of those before it, each with a log, a checkpoint and a read model (format-file.ts). They are read where they
+// lie, and what is written to them is of today's version.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { imageLength, nodeOf } from '../../src/core/binding/binding.ts';
 import type { LogStore } from '../../src/location/log/log-store.ts';
@@ -11,6 +10,7 @@ import { openLogStore } from '../../src/location/open-log-store.ts';
 import {
   openRecord,
   RECORD_HEADER_BYTES,
+  RECORD_VERSION,
   recordAorLength,
   sealRecord,
   updateRecord,
@@ -18,45 +18,44 @@ import {
 import { openLocation } from '../../src/location.ts';
 import { backUp, restore } from '../../src/server/data/backup.ts';
 import { openDataDirectory } from '../../src/server/data/data-directory.ts';
+import { DATA_FORMAT } from '../../src/server/data/directory-meta.ts';
 import { removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { type StoredBinding, storedBindings } from '../support/stored-bindings.ts';
+import { storedBindings } from '../support/stored-bindings.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
-
-interface Fixture {
-  /** By path in the directory: gzip, base64. */
-  readonly files: Record<string, string>;
-  readonly bindings: Record<string, StoredBinding[]>;
-}
-
-const fixture = JSON.parse(readFileSync(join(import.meta.dirname, 'format-4.json'), 'utf8')) as Fixture;
-const expected = new Map(Object.entries(fixture.bindings));
-/** Of the fixture's last request: nothing has run out. */
-const WRITTEN_AT = Date.UTC(2026, 0, 1) + 200_000;
+import { formatFile, unpack, WRITTEN_AT, writeData } from './format-file.ts';
+import { sealAs } from './store-records.ts';
 
 afterAll(removeDirectories);
 
-describe('records of the version before', () => {
+/** Opens the directory as a start does, then its only shard's store. */
+function withStore<T>(directory: string, look: (store: LogStore) => T): T {
+  const opened = openDataDirectory(directory, { shards: 1 });
+  expect(opened.move, 'it is read where it lies').toBeUndefined();
+  const store = openLogStore(join(directory, 'shard-0'), 'process');
+  try {
+    return look(store);
+  } finally {
+    store.close();
+    opened.close();
+  }
+}
+
+function recordsOf(store: LogStore): string[] {
+  const records: string[] = [];
+  store.scan((_key, record) => records.push(Buffer.from(record).toString('hex')));
+  return records.sort();
+}
+
+const FORMATS = Array.from({ length: DATA_FORMAT - 3 }, (_, i) => i + 4);
+
+describe.each(FORMATS)('records of a directory of format %i', (format) => {
+  const fixture = formatFile(format);
+  const expected = new Map(Object.entries(fixture.bindings));
   let data = '';
   beforeEach(() => {
     data = join(temporaryDirectory(), 'data');
-    for (const [path, text] of Object.entries(fixture.files)) {
-      mkdirSync(dirname(join(data, path)), { recursive: true });
-      writeFileSync(join(data, path), gunzipSync(Buffer.from(text, 'base64')));
-    }
+    unpack(fixture, data);
   });
-
-  /** Opens the directory as a start does, then its only shard's store. */
-  function withStore<T>(directory: string, look: (store: LogStore) => T): T {
-    const opened = openDataDirectory(directory, { shards: 1 });
-    expect(opened.move, 'it is read where it lies').toBeUndefined();
-    const store = openLogStore(join(directory, 'shard-0'), 'process');
-    try {
-      return look(store);
-    } finally {
-      store.close();
-      opened.close();
-    }
-  }
 
   it.each([true, false])('are all there, with a checkpoint: %s', (hasCheckpoint) => {
     if (!hasCheckpoint) writeFileSync(join(data, 'shard-0', 'checkpoint'), '');
@@ -97,7 +96,7 @@ describe('records of the version before', () => {
     });
   });
 
-  it('come back from a backup that the version before has made', async () => {
+  it('come back from a backup that its version has made', async () => {
     const backup = join(temporaryDirectory(), 'backup');
     await backUp(data, backup, () => {});
     const restored = join(temporaryDirectory(), 'restored');
@@ -117,6 +116,13 @@ describe('records of the version before', () => {
   });
 });
 
+it('whose layout has changed have another version', () => {
+  const [kept, made] = [join(temporaryDirectory(), 'kept'), join(temporaryDirectory(), 'made')];
+  unpack(formatFile(DATA_FORMAT), kept);
+  writeData(made);
+  expect(withStore(made, recordsOf), 'raise RECORD_VERSION of record.ts').toEqual(withStore(kept, recordsOf));
+});
+
 const IMAGE_BYTES = 64;
 /** Of an image of version 2: a byte that means nothing. */
 const SPARE = 53;
@@ -124,18 +130,9 @@ const SPARE = 53;
 /** A record of a version, with its right checksum; it has no AOR, and one image where `spare` is given. */
 function recordOf(version: number, spare?: number): Uint8Array {
   const record = new Uint8Array(RECORD_HEADER_BYTES + (spare === undefined ? 0 : IMAGE_BYTES));
-  record[0] = version;
   if (spare !== undefined) record[RECORD_HEADER_BYTES] = IMAGE_BYTES;
   if (spare !== undefined) record[RECORD_HEADER_BYTES + SPARE] = spare;
-  const view = new DataView(record.buffer);
-  let sum = 0x811c9dc5 ^ record.length;
-  const step = (word: number) => {
-    sum = Math.imul(sum ^ word, 0x9e3779b1);
-    sum ^= sum >>> 15;
-  };
-  for (let at = 0; at < record.length; at += 4) if (at !== 4) step(view.getInt32(at, true));
-  step(0);
-  view.setInt32(4, sum, true);
+  sealAs(version, record);
   return record;
 }
 
@@ -146,6 +143,7 @@ describe('a record', () => {
   sealRecord(today, 0, today.length);
 
   it('of a version to come, or of one that is forgotten, is none that this one reads', () => {
+    expect(today[0]).toBe(RECORD_VERSION);
     expect(recordOf(today[0])).toEqual(today);
     for (const version of [today[0], 2]) expect(isOpened(recordOf(version)), `${version}`).toBe(true);
     for (const version of [0, 1, today[0] + 1, 255]) expect(isOpened(recordOf(version)), `${version}`).toBe(false);

@@ -124,13 +124,17 @@ export const MUTANTS: readonly Mutant[] = [
     'if (frame.address < this.from || frame.address > limit) continue;\n      const previous',
     'if (frame.address < this.from) continue;\n      const previous',
   ),
-  replayDamage('asks no head where the log ended', 'if (before !== undefined) return before;', ''),
-  replay('starts again at zero', 'log.resume(this.at, Math.max(0, this.last));', 'log.resume(0, 0);'),
-  replayDamage('takes nothing of a damaged frame', 'else this.salvage(frame);', 'else {}'),
-  replayDamage('says nothing of a damaged frame', 'this.damaged.push({ place, bytes: whole ? length : 0 });', ''),
+  of('frame-lookup.ts', DAMAGE)('asks no head where the log ended', 'if (before !== undefined) return before;', ''),
+  replay('starts again at zero', 'log.resume(this.at, Math.max(0, this.last), ', 'log.resume(0, 0, '),
+  replayDamage('takes nothing of a damaged frame', 'else this.lacks(mustBe, this.salvage(frame));', 'else {}'),
+  replayDamage(
+    'says nothing of a damaged frame',
+    'else this.lacks(mustBe, this.salvage(frame));',
+    'else this.salvage(frame);',
+  ),
   replayDamage(
     'says nothing of frames that are missing',
-    'if (isMissing) damaged.push({ place: frame.place, bytes: 0 });',
+    'this.lacks(isCertain, { place: frame.place, bytes: 0 });',
     '',
   ),
   replayDamage(
@@ -182,20 +186,20 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   of('lmdb-log.ts', STORE)(
     'goes on in a generation whose commit failed',
-    'this.end(newest); // what its pages hold now is uncertain',
-    '',
+    'this.end(newest); // the content of its pages',
+    '// the content of its pages',
   ),
   log(
     'overwrites what stands in its way',
     "if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;",
     'throw error;',
   ),
-  of('lmdb-generation.ts', STORE)('does not sync', 'lasting ? SYNCED : UNSYNCED', 'UNSYNCED'),
-  of('lmdb-generation.ts', STORE)('does not pad short frames', 'if (length < VALUE_BYTES_MIN) {', 'if (length < 0) {'),
-  folder('takes generations of other logs', 'head.name === name && head.number === number', 'head.number >= 0'),
-  folder(
-    'takes a damaged manifest',
-    'if (match === null || text !== manifestText(match[1], Number(match[2]))) return null;',
-    'if (match === null) return null;',
+  of('generation/lmdb-generation.ts', STORE)('does not sync', 'lasting ? SYNCED : UNSYNCED', 'UNSYNCED'),
+  of('generation/lmdb-generation.ts', STORE)(
+    'does not pad short frames',
+    'if (length < VALUE_BYTES_MIN) {',
+    'if (length < 0) {',
   ),
+  folder('takes generations of other logs', 'head.name === name && head.number === number', 'head.number >= 0'),
+  folder('takes a damaged manifest', 'return text === manifestText(manifest) ? manifest : null;', 'return manifest;'),
 ];

@@ -35,6 +35,7 @@ const index = inFile('location/table/key-index.ts', STORE);
 const table = inFile('location/table/binding-table.ts', STORE);
 const wheel = inFile('location/table/row-wheel.ts', SHARDS);
 const store = inFile('location/log/log-store.ts', STORE);
+const replay = inFile('location/log/log-replay.ts', STORE);
 const sweeper = inFile('shard/sweeper.ts', SHARDS);
 const flows = inFile('shard/flow-sweeper.ts', SHARDS);
 const batch = inFile('shard/batch-commit.ts', SHARDS);
@@ -59,6 +60,11 @@ const OWN: readonly SeedMutant[] = [
     'goes on with the sub-table that was too small',
     'this.tables[sub] = table;\n    this.observer',
     'this.observer',
+  ),
+  replay(
+    'calls damage what a power cut took',
+    'if (mustBe) this.damaged.push(stretch);',
+    'this.damaged.push(stretch);\n    if (mustBe) return;',
   ),
   table('leaves an AOR in the index where it is removed', 'this.index.remove(tag, row);\n    chunk[r', 'chunk[r'),
   table('does not count what is removed', 'this.bindings -= bindingsOf(chunk, r + ROW_PLACE);', ''),
@@ -325,6 +331,16 @@ const OWN: readonly SeedMutant[] = [
     'forgets whose connections they are where it grows',
     'keys.set(this.keys);',
     '',
+  ),
+  inFile('location/log/log-replay.ts', ['cluster'])(
+    'ends a log before what was moved behind the damage',
+    'const isShort = Math.max(0, this.last) < log.droppedAt;',
+    'const isShort = false;',
+  ),
+  inFile('location/log/log-replay.ts', ['cluster'])(
+    'misses no frame of a log whose rest a stream has',
+    'if (endsAtDamage && (isMissing || !frame.sound)) {',
+    'if (endsAtDamage && !frame.sound) {',
   ),
   inFile('shard/held-requests.ts', ['cluster'])(
     'answers what was held to another source',

@@ -38,6 +38,7 @@ const TESTS_OF: Readonly<Record<string, readonly string[]>> = {
     'test/core/uas/transactions.test.ts',
     ...inRegister('store-faults', 'flows', 'registrar'),
   ],
+  'src/core/register/contact': inRegister('spelling', 'contacts', 'flows', 'push', 'gruu'),
 };
 
 /** For what the quick ones have not found: minutes. */

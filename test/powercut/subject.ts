@@ -57,7 +57,7 @@ export function stepsOf(subject: Subject, found: Content, { seed, acknowledged, 
   return acknowledged;
 }
 
-function firstDifference(found: Content, wanted: Content): string | undefined {
+export function firstDifference(found: Content, wanted: Content): string | undefined {
   for (const [key, text] of wanted) if (found.get(key) !== text) return `${key}: ${found.get(key)} instead of ${text}`;
   for (const [key, text] of found) if (!wanted.has(key)) return `${key}: ${text} instead of nothing`;
   return undefined;

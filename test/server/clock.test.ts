@@ -117,7 +117,7 @@ let count = 0;
 
 beforeEach(() => {
   const directory = join(base, String(count++));
-  machine = new Machine((now) => openLogStore(directory, 'process', undefined, now));
+  machine = new Machine((now) => openLogStore(directory, 'process', { now }));
   machine.start();
 });
 afterEach(() => machine.end());

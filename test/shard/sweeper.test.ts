@@ -45,6 +45,26 @@ it('what runs out leaves in batches that a store takes, however long the records
   expect([store.failures, store.aors, shard.counter('bindings')]).toEqual([0, 48, 48 * 7]);
 });
 
+it('what runs out at once leaves a few at a time, with a pause for requests in between', () => {
+  const shard = new VirtualShard();
+  for (let i = 0; i < 200; i++) {
+    const to = `<sip:u${i}@example.com>`;
+    shard.send(register({ to, callId: `${i}`, contacts: ['<sip:u@192.0.2.1>;expires=60'] }));
+  }
+  shard.now += 61_000;
+  shard.batch([]);
+  const few = shard.counter('expired');
+  expect(few).toBeGreaterThan(0);
+  expect(few).toBeLessThan(100);
+  for (let batch = 0; batch < 5; batch++) shard.batch([]);
+  expect(shard.counter('expired')).toBe(few);
+  const pauseMs = shard.shard.msToNextTick(shard.now);
+  expect(pauseMs).toBeGreaterThan(0);
+  shard.now += pauseMs;
+  shard.batch([]);
+  expect(shard.counter('expired')).toBe(2 * few);
+});
+
 it('the clock goes on from the time that it is turned back to, in every thread', () => {
   let passed = 5000;
   const clock = new ProcessClock(createClockMemory(), () => passed);

@@ -12,7 +12,7 @@ const PROGRAM = '.build/test/covered-simulate.js';
 /** What is to be covered. Files that only threads, LMDB or other nodes call lie below the seam or above it. */
 const JUDGED = /^src\/(location\/(log|table|checkpoint)\/|location\/(record|write-set)\.ts|shard\/[^/]+\.ts)/;
 const BESIDE =
-  /lmdb|log-folder|log-files|log-reader|log-scrub|generation-file|generation-size|checkpoint-files|process-clock|followed-frame|control-entry|table-copier/;
+  /lmdb|log-folder|log-files|log-reader|log-scrub|generation-file|generation-head|generation-size|checkpoint-files|process-clock|followed-frame|control-entry|table-copier/;
 
 interface Range {
   readonly startOffset: number;

@@ -41,6 +41,8 @@ export class DiskBytes {
   settled = -1;
   /** Where the log ended when it was made; a cut of power may take it. */
   before: number | undefined;
+  /** Up to where it was certain. */
+  certain: number | undefined;
   private isBeforeSure = false;
   /** A cut of power took its last word on that. */
   hasForgotten = false;
@@ -74,6 +76,7 @@ export class DiskBytes {
     copy.named = true;
     copy.settled = this.settled;
     copy.before = this.before;
+    copy.certain = this.certain;
     copy.sync();
     return copy;
   }
@@ -89,7 +92,7 @@ export class DiskBytes {
       }
     }
     this.unsynced = [];
-    if (!this.isBeforeSure && random.chance(0.5)) this.before = undefined;
+    if (!this.isBeforeSure && random.chance(0.5)) [this.before, this.certain] = [undefined, undefined];
     if (!random.chance(0.5)) return;
     this.hasForgotten ||= this.settled !== this.settledSurely;
     this.settled = this.settledSurely;

@@ -39,6 +39,7 @@ export class LogOnDisk implements Log {
   readonly generations: number[];
   head = 0;
   last = 0;
+  droppedAt = Number.POSITIVE_INFINITY;
   private readonly disk: SimulatedDisk;
   private readonly random: Random;
   private readonly observer: LogObserver;
@@ -46,6 +47,8 @@ export class LogOnDisk implements Log {
   private rooms: Room[] = [];
   private ended = true;
   private staged: Staged | undefined;
+  /** Address of the last frame that has lasted for certain. */
+  private certainly = -1;
 
   /** @param generationBytes a multiple of 64 */
   constructor(disk: SimulatedDisk, generationBytes: number, observer: LogObserver) {
@@ -75,9 +78,16 @@ export class LogOnDisk implements Log {
     return this.generations.length * this.generationBytes;
   }
 
-  resume(head: number, last: number): void {
+  resume(head: number, last: number, certain: number): void {
     this.head = head;
     this.last = last;
+    this.certainly = certain;
+  }
+
+  endBehind(address: number): void {
+    const end = Math.floor(address / this.generationBytes);
+    while (this.generations.length > 0 && this.generations[this.generations.length - 1] > end)
+      this.disk.generations.delete(this.generations.pop() ?? 0);
   }
 
   find(place: number, unreadable: (place: number) => void = () => {}): FrameFound | null {
@@ -103,6 +113,10 @@ export class LogOnDisk implements Log {
 
   before(generation: number): number | undefined {
     return this.disk.generations.get(generation)?.before;
+  }
+
+  certain(generation: number): number | undefined {
+    return this.disk.generations.get(generation)?.certain;
   }
 
   place(length: number): number {
@@ -146,8 +160,11 @@ export class LogOnDisk implements Log {
       throw error;
     }
     this.forgetSectors(place, bytes.length);
-    if (lasting) this.syncOne(number);
-    generation.settled = address;
+    if (lasting) {
+      this.syncOne(number);
+      generation.settled = address;
+      this.certainly = address;
+    }
     this.take(room, bytes.length);
     this.head = address + bytes.length;
     this.last = address;
@@ -181,6 +198,7 @@ export class LogOnDisk implements Log {
     this.disk.step('drop');
     this.generations.shift();
     this.disk.drop(number);
+    this.droppedAt = this.last;
   }
 
   close(): void {
@@ -200,7 +218,11 @@ export class LogOnDisk implements Log {
 
   private write(generation: DiskBytes, at: number, bytes: Uint8Array): void {
     const { disk, random } = this;
-    const partly = (least: number) => generation.write(at, bytes.subarray(0, random.between(least, bytes.length)));
+    // Of a unit all or nothing, as of a sector: a frame's header is never in parts.
+    const partly = (least: number) => {
+      const end = Math.floor((at + random.between(least, bytes.length)) / UNIT) * UNIT;
+      generation.write(at, bytes.subarray(0, Math.max(0, end - at)));
+    };
     disk.step('append', () => partly(0));
     if (disk.weather.short > 0 && random.chance(disk.weather.short)) {
       partly(1);
@@ -213,10 +235,14 @@ export class LogOnDisk implements Log {
     const { disk } = this;
     disk.step('append');
     const before = this.generations.at(-1);
-    if (before !== undefined && !this.ended) this.syncOne(before); // what waits there for a sync
+    if (before !== undefined && !this.ended) {
+      this.syncOne(before); // what waits there for a sync
+      this.certainly = this.last;
+    }
     if (disk.generations.has(number)) throw new Error(`generation ${number} is there already`);
     const generation = new DiskBytes(this.generationBytes);
     generation.before = this.head === 0 ? -1 : this.last;
+    generation.certain = Math.min(generation.before, this.certainly);
     disk.generations.set(number, generation);
     if (this.ended) this.syncHead(number);
     this.generations.push(number);

@@ -24,6 +24,8 @@ const RECORD_BYTES_MORE = 200;
 const LOG_FACTOR = 2;
 const GENERATIONS_MORE = 3;
 const SHRINKS_WITHIN = 500;
+/** Share of the seeds that leave half of the AORs alone at their end. */
+const LEAVES_SOME = 0.1;
 
 interface StoreWorldReport {
   commits: number;
@@ -86,6 +88,8 @@ export class StoreWorld {
   private newest = 0;
   private toldBefore = false;
   private hasThrown = false;
+  /** Something on the disk was damaged, lost, or could not be read once. */
+  private wasDamaged = false;
   /** AORs whose bytes were damaged since a frame was settled last. */
   private readonly damagedSince = new Set<number>();
   /** AORs of a last frame that damage hides: where a cut of power took the word that it had been settled, nobody can tell. */
@@ -156,12 +160,13 @@ export class StoreWorld {
     else this.commitSome();
   }
 
-  private commitSome(): void {
+  /** @param aors only the first ones change */
+  private commitSome(aors = this.scale.aors): void {
     const { random, scale, store } = this;
     const operations = new Map<number, Operation>();
     writes.clear();
     for (let i = random.between(1, scale.batch); i > 0; i--) {
-      const n = random.between(0, scale.aors - 1);
+      const n = random.between(0, aors - 1);
       if (operations.has(n)) continue;
       const dice = random.next();
       const there = store.find(...keyWords(n), row);
@@ -396,6 +401,8 @@ export class StoreWorld {
     this.say(() => `a start: generations ${log.generations.join(' ')}, ${JSON.stringify({ ...replayed, checkpoint })}`);
     this.log = log;
     this.store = store;
+    if (!this.wasDamaged && replayed.damaged.length > 0)
+      this.fail(`damage where there is none: ${JSON.stringify(replayed.damaged)}`);
   }
 
   /** What the start found is right, and from now on it stays. */
@@ -464,6 +471,7 @@ export class StoreWorld {
   }
 
   private damaged(from: number, to: number): void {
+    this.wasDamaged = true;
     const owners = this.frames.ownersOf(from, to);
     this.say(() => `  damage from ${from} to ${to}, of AORs ${[...owners].join(' ')}`);
     for (const n of owners) {
@@ -501,10 +509,21 @@ export class StoreWorld {
     const { log, scale } = this;
     const live = scale.aors * (RECORD_BYTES_MORE + scale.recordBytes);
     const bound = GENERATIONS_MORE + Math.ceil((live * LOG_FACTOR) / scale.generationBytes);
+    if (this.random.chance(LEAVES_SOME)) this.leaveSome(bound);
     for (let i = 0; log.generations.length > bound; i++) {
       if (i === SHRINKS_WITHIN) this.fail(`the log has ${log.generations.length} generations, ${bound} are enough`);
       this.commitSome();
       this.store.marks.checkpointed = this.store.marks.last; // as if there were one
+    }
+  }
+
+  /** Half of the AORs stay as they are while more generations are begun than are enough: their records must move. */
+  private leaveSome(bound: number): void {
+    const end = (this.log.generations.at(-1) ?? 0) + bound + 2;
+    for (let i = 0; i < 5 && this.damages > 0; i++) this.damage();
+    for (let i = 0; i < SHRINKS_WITHIN && (this.log.generations.at(-1) ?? 0) < end; i++) {
+      this.commitSome(Math.ceil(this.scale.aors / 2));
+      this.store.marks.checkpointed = this.store.marks.last;
     }
   }
 

@@ -70,7 +70,7 @@ export class ClusteredShard {
     this.world = world;
     this.disk = disk;
     this.skewMs = skewMs;
-    this.store = options.log ?? new LogStore(new SimulatedLog(disk, 1 << 16), noCheckpoint);
+    this.store = options.log ?? new LogStore(new SimulatedLog(disk, 1 << 16), noCheckpoint, { endsAtDamage: true });
     this.client = world.stream.open(() => {});
     this.cluster = new ClusterShard({
       ...{ shard: 0, node, life, store: this.store, stream: this.client, table: this.table, log: () => {} },

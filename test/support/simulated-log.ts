@@ -19,6 +19,8 @@ export class SimulatedDisk {
   readonly before = new Map<number, number>();
   /** The newest generation when the log was synced last; -1: it never was. */
   syncedTo = -1;
+  /** As Log.droppedAt. */
+  droppedAt = 0;
   readonly setAside: { readonly place: number; readonly bytes: Uint8Array }[] = [];
   /** Throws where an operation shall fail. @param place of what is read, or of the frame @param length of what is read */
   fault: (operation: LogOperation, place: number, length: number) => void = () => {};
@@ -48,6 +50,10 @@ export class SimulatedLog implements Log {
     return this.generations.length === 0 ? this.head : this.generations[0] * this.generationBytes;
   }
 
+  get droppedAt(): number {
+    return this.disk.droppedAt;
+  }
+
   get fullBytes(): number {
     return this.generationBytes;
   }
@@ -56,9 +62,23 @@ export class SimulatedLog implements Log {
     return this.generations.length * this.generationBytes;
   }
 
+  certain(generation: number): number | undefined {
+    return this.before(generation);
+  }
+
   resume(head: number, last: number): void {
     this.head = head;
     this.last = last;
+  }
+
+  endBehind(address: number): void {
+    const end = Math.floor(address / this.generationBytes);
+    for (const number of this.generations.filter((one) => one > end)) {
+      this.disk.generations.delete(number);
+      this.disk.settled.delete(number);
+      this.disk.before.delete(number);
+    }
+    this.generations = this.generations.filter((number) => number <= end);
   }
 
   find(place: number, unreadable: (place: number) => void = () => {}): FrameFound | null {
@@ -162,6 +182,7 @@ export class SimulatedLog implements Log {
     this.disk.fault('drop', generation * this.generationBytes, 0);
     this.generations.shift();
     this.disk.generations.delete(generation);
+    this.disk.droppedAt = this.last;
   }
 
   close(): void {}

@@ -1,59 +1,54 @@
-// The log on disk (decisions/0100): a generation is an LMDB environment, the newest of which takes a frame per transaction. Every life
-// of a shard begins a generation; what was there before is only read, by bytes, and dropped whole.
+// The log on disk (decisions/0100): a generation is an LMDB environment; the newest gets a frame per transaction. Every life of a shard begins a
+// generation; older generations are only read, as bytes, and dropped whole.
 
-import { fdatasyncSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { fdatasyncSync, mkdirSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { syncPath } from '../files/sync-path.ts';
-import { readAround } from './around.ts';
-import { FrameSearch, GenerationFile } from './generation-file.ts';
-import { GENERATION_BYTES } from './generation-size.ts';
-import { LmdbGeneration } from './lmdb-generation.ts';
+import { FrameSearch, GenerationFile } from './generation/generation-file.ts';
+import { type GenerationHead, generationHead, readHead } from './generation/generation-head.ts';
+import { GENERATION_BYTES } from './generation/generation-size.ts';
+import { LmdbGeneration } from './generation/lmdb-generation.ts';
 import type { Durability, FrameFound, Log, LogProblems } from './log.ts';
-import {
-  damagedFolder,
-  generationHead,
-  generationPath,
-  moveAside,
-  openFolder,
-  readHead,
-  writeManifest,
-} from './log-folder.ts';
+import { generationPath, keepDamaged, moveAside, openFolder, unusable, writeManifest } from './log-folder.ts';
 
-/** What a generation needs besides the frame that is longer than it shall be. */
+/** Bytes that a generation needs beside a frame longer than the usual generation. */
 const OVERHEAD_BYTES = 1 << 18;
 const UNIT_BYTES = 1 << 16;
 
 interface Generation {
   readonly number: number;
   readonly file: GenerationFile;
-  /** On disk; 0 while it is written, when it says so itself. */
+  /** Bytes on disk; 0 while the generation is written, whose own object then has them. */
   bytes: number;
-  /** Written in this life and never synced: without `durable` the end of the life sees to it. */
+  /** Written in this life or one before, and never synced: without `durable` the end of the life syncs it. */
   unsynced: boolean;
 }
 
 export class LmdbLog implements Log {
   readonly generationBytes: number;
   readonly fullBytes: number;
-  readonly problems: LogProblems;
+  problems: LogProblems;
   generations: number[] = [];
   head = 0;
   last = 0;
+  droppedAt: number;
   private readonly directory: string;
   private readonly durability: Durability;
   private readonly name: string;
   private readonly files: Generation[] = [];
-  /** The generation that is written; null where the next frame begins one. */
+  /** The generation that is written; null if the next frame begins one. */
   private newest: LmdbGeneration | null = null;
   private readonly search = new FrameSearch();
   private staged: Uint8Array | null = null;
   private stagedLength = 0;
   private stagedAddress = 0;
+  /** Address of the last frame that has lasted for certain. */
+  private certainly = -1;
 
   /**
    * @param directory of the shard; made where it is missing
-   * @param generationBytes that a generation's addresses span, the same for the whole life of a log: a multiple of 64 KiB
-   * @param fullBytes that a generation's file may have, at most `generationBytes`
+   * @param generationBytes span of a generation's addresses, the same for the whole life of a log: a multiple of 64 KiB
+   * @param fullBytes size limit of a generation's file, at most `generationBytes`
    * @throws Error naming the log and what to do, when it cannot be opened
    */
   constructor(
@@ -69,8 +64,9 @@ export class LmdbLog implements Log {
     let path = join(directory, 'log');
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
-      const { name, generations, first, problems } = openFolder(directory, generationBytes);
+      const { name, generations, first, droppedAt, problems } = openFolder(directory, generationBytes);
       this.name = name;
+      this.droppedAt = droppedAt;
       this.problems = problems;
       for (const number of generations) {
         path = generationPath(directory, number);
@@ -95,9 +91,30 @@ export class LmdbLog implements Log {
     return bytes;
   }
 
-  resume(head: number, last: number): void {
+  certain(generation: number): number | undefined {
+    return this.headOf(generation)?.certain;
+  }
+
+  resume(head: number, last: number, certain: number): void {
     this.head = head;
     this.last = last;
+    this.certainly = certain;
+  }
+
+  endBehind(address: number): void {
+    const end = Math.floor(address / this.generationBytes);
+    const [oldest] = this.generations;
+    // The newest first: a crash in between leaves the damage in place, and the next start finds it again.
+    for (let newest = this.files.at(-1); newest !== undefined && newest.number > end; newest = this.files.at(-1)) {
+      this.files.pop();
+      this.generations.pop();
+      newest.file.close();
+      moveAside(this.directory, basename(generationPath(this.directory, newest.number)));
+    }
+    // It goes on where the oldest was, and none of those before is missing any more.
+    if (this.files.length === 0)
+      writeManifest(this.directory, { name: this.name, first: oldest, droppedAt: this.droppedAt });
+    this.problems = { ...this.problems, missing: this.problems.missing.filter((number) => number <= end) };
   }
 
   find(place: number, unreadable: (place: number) => void = () => {}): FrameFound | null {
@@ -109,12 +126,12 @@ export class LmdbLog implements Log {
   }
 
   settled(generation: number): number {
-    return this.fileOf(generation * this.generationBytes)?.lastAddress() ?? -1;
+    const isPossible = (address: number) => Math.floor(address / this.generationBytes) === generation;
+    return this.fileOf(generation * this.generationBytes)?.settledAddress(isPossible) ?? -1;
   }
 
   before(generation: number): number | undefined {
-    const path = generationPath(this.directory, generation);
-    return this.fileOf(generation * this.generationBytes) && readHead(path)?.before;
+    return this.headOf(generation)?.before;
   }
 
   place(length: number): number {
@@ -140,9 +157,10 @@ export class LmdbLog implements Log {
       const offset = newest.commit(staged, length, address, lasting);
       this.head = address + length;
       this.last = address;
+      if (lasting) this.certainly = address;
       return newest.number * this.generationBytes + offset;
     } catch (error) {
-      this.end(newest); // what its pages hold now is uncertain
+      this.end(newest); // the content of its pages is uncertain now
       throw error;
     }
   }
@@ -166,21 +184,15 @@ export class LmdbLog implements Log {
   }
 
   setAside(place: number, length: number): void {
-    try {
-      const bytes = new Uint8Array(Math.min(length, this.generationBytes));
-      const end = readAround(this, place, bytes, 0, bytes.length);
-      const folder = damagedFolder(this.directory);
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      writeFileSync(join(folder, String(place)), bytes.subarray(0, end), { mode: 0o600 });
-    } catch {
-      // it is counted and named all the same
-    }
+    keepDamaged(this, this.directory, place, Math.min(length, this.generationBytes));
   }
 
-  dropTail(): void {
+  dropTail(lasting: boolean): void {
     const number = this.generations[0];
-    writeManifest(this.directory, this.name, number + 1, this.durability === 'durable');
-    // The name is removed at once. Freeing 64 MB of blocks takes the file system some ten milliseconds: the last to close it pays.
+    const manifest = { name: this.name, first: number + 1, droppedAt: this.last };
+    writeManifest(this.directory, manifest, lasting || this.durability === 'durable');
+    this.droppedAt = this.last;
+    // The name is removed at once. Freeing 64 MB of blocks takes the file system some ten milliseconds, in the thread that closes the file last.
     unlinkSync(generationPath(this.directory, number));
     this.generations.shift();
     this.files.shift()?.file.closeLater();
@@ -190,30 +202,35 @@ export class LmdbLog implements Log {
     const { newest } = this;
     this.newest = null;
     try {
-      newest?.finish(true);
+      newest?.finish();
       for (const { file, unsynced } of this.files) if (unsynced) fdatasyncSync(file.fd);
     } finally {
       this.closeFiles();
     }
   }
 
-  private fileOf(place: number): GenerationFile | undefined {
-    const number = Math.floor(place / this.generationBytes);
-    const { files } = this;
-    // Mostly there is no gap: a generation stands where its number says.
-    const expected = files[number - (files[0]?.number ?? 0)];
-    if (expected?.number === number) return expected.file;
-    return files.find((generation) => generation.number === number)?.file;
+  private headOf(generation: number): GenerationHead | undefined {
+    return this.fileOf(generation * this.generationBytes) && readHead(generationPath(this.directory, generation));
   }
 
-  /** The generation before stays in use until the next one stands: where that cannot be, smaller frames may still fit. */
+  private fileOf(place: number): GenerationFile | undefined {
+    const number = Math.floor(place / this.generationBytes);
+    // Usually there is no gap: a generation's number gives its index.
+    const expected = this.files[number - (this.files[0]?.number ?? 0)];
+    if (expected?.number === number) return expected.file;
+    return this.files.find((generation) => generation.number === number)?.file;
+  }
+
+  /** The generation before stays in use until the next one is made: if that fails, smaller frames may still fit. */
   private begin(number: number, length: number): void {
-    const generation = this.make(number, length);
     const before = this.newest;
+    // The next one's head names the last frame of this one, which need not have lasted.
+    if (before !== null && this.durability === 'durable') this.syncLast(before);
+    const generation = this.make(number, length);
     this.ended();
+    before?.abandon();
     try {
-      before?.finish(this.durability === 'durable');
-      // The one before ended by a failure, or with another life: what it refused may lie at its end. This one's head alone tells so.
+      // The one before ended by a failure, or with another life: refused frames may be at its end. Only the head of this one tells.
       if (before === null && this.durability === 'durable') generation.sync();
       if (this.durability === 'durable') syncPath(dirname(generationPath(this.directory, number)));
     } catch (error) {
@@ -224,22 +241,33 @@ export class LmdbLog implements Log {
     this.newest = generation;
   }
 
-  /** @param length of its first frame */
+  private syncLast(newest: LmdbGeneration): void {
+    try {
+      newest.sync();
+    } catch (error) {
+      this.end(newest); // as in `settle`
+      throw error;
+    }
+    this.certainly = this.last;
+  }
+
+  /** @param length bytes of its first frame */
   private make(number: number, length: number): LmdbGeneration {
     const path = generationPath(this.directory, number);
-    const head = generationHead(this.name, number, this.head === 0 ? -1 : this.last);
+    const before = this.head === 0 ? -1 : this.last;
+    const head = generationHead(this.name, number, before, Math.min(before, this.certainly));
     const needed = Math.ceil((length + OVERHEAD_BYTES) / UNIT_BYTES) * UNIT_BYTES;
     const bytes = Math.min(this.generationBytes, Math.max(this.fullBytes, needed));
     try {
       return new LmdbGeneration(path, number, bytes, this.durability, head);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      moveAside(this.directory, basename(path)); // nobody of ours
+      moveAside(this.directory, basename(path)); // a file of another origin
       return new LmdbGeneration(path, number, bytes, this.durability, head);
     }
   }
 
-  /** Nothing more is written to a generation: a commit failed. One without a settled frame is removed: a disk may fail for hours. */
+  /** Nothing more is written to a generation: a commit or a sync failed. One without a settled frame is removed: a disk may fail for hours. */
   private end(generation: LmdbGeneration): void {
     this.ended();
     if (this.last >= generation.number * this.generationBytes) return generation.abandon();
@@ -255,11 +283,11 @@ export class LmdbLog implements Log {
   }
 
   private add(number: number, file: GenerationFile, bytes: number): void {
-    this.files.push({ number, file, bytes, unsynced: bytes === 0 && this.durability === 'process' });
+    this.files.push({ number, file, bytes, unsynced: this.durability === 'process' });
     this.generations.push(number);
   }
 
-  /** What a process before this one wrote and did not sync may be built upon from now on: so it is synced first. */
+  /** Syncs unsynced writes of a process before this one, since new frames build on them from now on. */
   private syncBefore(): void {
     const newest = this.files.at(-1);
     if (newest !== undefined) fdatasyncSync(newest.file.fd);
@@ -269,14 +297,4 @@ export class LmdbLog implements Log {
   private closeFiles(): void {
     for (const { file } of this.files.splice(0)) file.close();
   }
-}
-
-function unusable(path: string, error: unknown): Error {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new Error(
-    `cannot use the location store, ${path} (${reason}): ` +
-      'look at the disk (dmesg, smartctl), restore the data directory from a backup, or move it away to start with an empty one; ' +
-      'phones then register anew',
-    { cause: error },
-  );
 }

@@ -171,7 +171,7 @@ export class LogCleaner {
   private dropTail(): boolean {
     try {
       if (this.syncsBeforeDrop) this.log.sync();
-      this.log.dropTail();
+      this.log.dropTail(this.syncsBeforeDrop);
       return true;
     } catch {
       return false;

@@ -1,8 +1,9 @@
-// The log's files for threads that do not write it: readers of places, and who syncs what others wrote.
+// The log's files for threads that do not write it: reads by place, and syncs of another thread's writes.
 
-import { closeSync, fsyncSync, openSync } from 'node:fs';
-import { GenerationFile } from './generation-file.ts';
-import { GENERATION_BYTES } from './generation-size.ts';
+import { dirname } from 'node:path';
+import { syncPath } from '../files/sync-path.ts';
+import { GenerationFile } from './generation/generation-file.ts';
+import { GENERATION_BYTES } from './generation/generation-size.ts';
 import type { SharedLogSource } from './log.ts';
 import { generationPath } from './log-folder.ts';
 
@@ -51,20 +52,15 @@ export class LogFiles implements SharedLogSource {
   }
 }
 
-/** What a helper thread may have seen of the log between two addresses is on disk when this returns. @param directory of the shard */
-export function syncLog(directory: string, from: number, to: number): void {
-  for (let n = Math.floor(from / GENERATION_BYTES); n <= Math.floor(to / GENERATION_BYTES); n++) {
-    let fd: number;
+/** Syncs the generations of the log from one address to another, and their names. @param directory of the shard */
+export function syncLog(directory: string, from: number, to: number, generationBytes = GENERATION_BYTES): void {
+  for (let n = Math.floor(from / generationBytes); n <= Math.floor(to / generationBytes); n++) {
+    const path = generationPath(directory, n);
     try {
-      fd = openSync(generationPath(directory, n), 'r');
+      syncPath(path);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue; // dropped, or not begun
-      throw error;
-    }
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // dropped, or not begun
     }
   }
+  syncPath(dirname(generationPath(directory, 0)));
 }

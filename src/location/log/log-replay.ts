@@ -1,12 +1,12 @@
-// From the log to the table: walks over the frames from an address to the end and applies what they say. Finds the head,
-// and what is damaged or torn: there entry by entry, so that damage costs what lay in it. Runs once per start.
+// From the log to the table: applies the frames from an address to the end. Finds the head, and damaged or torn frames: there it checks entry by
+// entry, so that damage costs only the damaged entries. Runs once per start.
 
 import { openRecord } from '../record.ts';
 import type { BindingTable } from '../table/binding-table.ts';
-import { readAround } from './around.ts';
 import { type Applied, CONTROL_APPLIED, controlType, readApplied } from './control-entry.ts';
+import { certainBefore, limitBefore } from './frame-lookup.ts';
 import { type FrameRead, GenerationFrames } from './generation-frames.ts';
-import type { FrameFound, Log } from './log.ts';
+import type { Log } from './log.ts';
 import {
   ENTRY_CONTROL,
   ENTRY_RECORD,
@@ -17,13 +17,9 @@ import {
   entryWords,
   FRAME_HEADER_BYTES,
   firstEntry,
-  frameLength,
   isControlSound,
   isRecordEntrySound,
   isRemovalSound,
-  NO_FRAME,
-  NO_PREVIOUS,
-  previousFrame,
   RECORD_ENTRY_BYTES,
   recordBindings,
   recordFrame,
@@ -37,83 +33,44 @@ import type { LogEnd } from './log-positions.ts';
 
 export interface ReplayReport {
   readonly entries: number;
-  /** Damaged stretches, oldest first; also where frames are missing, of length 0 then. */
+  /** Damaged stretches, oldest first; missing frames are stretches of length 0. */
   readonly damaged: readonly Stretch[];
-  /** The batch that was being written when the last process ended, if one was: never acknowledged. */
+  /** The damage that ended the log (`endsAtDamage`): later frames are not applied. */
+  readonly endedAt: Stretch | null;
+  /**
+   * Frames up to `droppedAt` are missing, with the records moved there, which no stream brings again: only a copy has them. The log must be
+   * replayed without `endsAtDamage`.
+   */
+  readonly lacksMoved: boolean;
+  /** Where a batch is missing or incomplete that the last process was writing at its end, or that need not have lasted: never acknowledged. */
   readonly torn: Stretch | null;
   /** Checksum of the last frame. */
   readonly lastSum: number;
-  /** What the last frame said that was of a cluster's stream; null where none of those replayed was. */
+  /** The stream position of the last replayed frame from a cluster's stream; null: no frame was from one. */
   readonly applied: Applied | null;
 }
 
-/** Of what keeps the log. */
+/** A stretch of a file of the log. */
 export interface Stretch {
   readonly place: number;
   readonly bytes: number;
 }
 
 export interface ReplayOptions {
-  /** Where to begin, of a checkpoint; the oldest frame otherwise. */
+  /** The end of a checkpoint, where the replay begins; without one, the oldest frame. */
   readonly end: LogEnd | undefined;
+  /**
+   * The rest of the log can be had from another source, in the order of writes: the log ends before the first damage. Not if that is
+   * before `droppedAt`, since records moved behind it are nowhere else.
+   */
+  readonly endsAtDamage?: boolean;
   /** Called after each generation: the address reached, and the end of the newest generation. */
   progress?(address: number, end: number): void;
 }
 
-/** Frames of a generation looked at for its first. */
-const CLAIMS_MAX = 64;
-
-/** Applies the log from `from` on to the table, and finds the log's head. The table is to be settled afterwards. */
+/** Applies the log from `from` on to the table, and finds the log's head. The caller must settle the table afterwards. */
 export function replay(log: Log, table: BindingTable, options: ReplayOptions): ReplayReport {
   return new Replay(log, table, options).run();
-}
-
-/**
- * Address of the last frame before these generations, as the head or the first frame of one of them says: what lies behind that was
- * refused. Those that do not say so are passed over: where commits failed again and again, they have no frame.
- */
-function limitBefore(log: Log, numbers: readonly number[]): number {
-  for (const number of numbers) {
-    const before = log.before(number);
-    if (before !== undefined) return before;
-    const start = number * log.generationBytes;
-    let claims = 0;
-    for (let found = log.find(start); found !== null && claims < CLAIMS_MAX; found = log.find(found.place + 8)) {
-      if (Math.floor(found.address / log.generationBytes) !== number) continue;
-      claims++;
-      const previous = found.address === start ? previousOf(log, found) : -1;
-      if (previous === NO_PREVIOUS) return -1;
-      if (previous >= 0) return previous;
-    }
-    if (claims > 1) break; // its first frame is lost, so nothing is known
-  }
-  return Number.POSITIVE_INFINITY;
-}
-
-/** What a frame says of a cluster's stream; null where it is of none, or not there. @param address of a frame */
-export function appliedAt(log: Log, address: number): Applied | null {
-  const start = address - (address % log.generationBytes);
-  for (let found = log.find(start); found !== null; found = log.find(found.place + 8)) {
-    if (found.address !== address || found.length > log.generationBytes) continue;
-    const bytes = new Uint8Array(new ArrayBuffer(found.length));
-    const words = new Uint32Array(bytes.buffer);
-    if (readAround(log, found.place, bytes, 0, found.length) < found.length) continue;
-    if (frameLength(bytes, words, 0, words.length, address) === NO_FRAME) continue;
-    const w = firstEntry(0);
-    const isOfStream =
-      words.length > w && entryKind(words, w) === ENTRY_CONTROL && controlType(words, w) === CONTROL_APPLIED;
-    return isOfStream ? readApplied(words, w) : null;
-  }
-  return null;
-}
-
-/** Address of the frame before one that is sound; -1 where it is not. */
-function previousOf(log: Log, { address, place, length }: FrameFound): number {
-  if (length > log.generationBytes) return -1;
-  const bytes = new Uint8Array(new ArrayBuffer(length));
-  const words = new Uint32Array(bytes.buffer);
-  if (readAround(log, place, bytes, 0, length) < length) return -1;
-  return frameLength(bytes, words, 0, length >> 2, address) === NO_FRAME ? -1 : previousFrame(words, 0);
 }
 
 class Replay {
@@ -123,15 +80,16 @@ class Replay {
   private readonly from: number;
   private readonly frames: GenerationFrames;
   private readonly damaged: Stretch[] = [];
+  private endedAt: Stretch | null = null;
   private torn: Stretch | null = null;
   private entries = 0;
   private applied: Applied | null = null;
   /** Address of the last frame, -1 before the first. */
   private last: number;
   private lastSum: number;
-  /** Address of the last frame that is known to have been settled. */
-  private settled = -1;
-  /** Where it ends. */
+  /** Address of the last frame that had lasted for certain. */
+  private certain = -1;
+  /** Address after the last frame. */
   private at: number;
 
   constructor(log: Log, table: BindingTable, options: ReplayOptions) {
@@ -147,46 +105,86 @@ class Replay {
 
   run(): ReplayReport {
     const { log, damaged, options, from } = this;
+    this.lookForFirst();
     const { generationBytes } = log;
     const numbers = log.generations.filter((number) => (number + 1) * generationBytes > from);
     const end = ((numbers.at(-1) ?? 0) + 1) * generationBytes;
     for (const [i, number] of numbers.entries()) {
+      if (this.endedAt !== null) break;
       this.frames.read(number);
-      this.replayGeneration(number, limitBefore(log, numbers.slice(i + 1)));
+      this.replayGeneration(number, numbers.slice(i + 1));
       options.progress?.(Math.max(this.at, (number + 1) * generationBytes), end);
     }
-    // A frame that was settled, and nothing of it is there: no later one tells that it is missing.
-    const { settled } = this;
-    if (settled >= from && settled > this.last)
-      damaged.push({ place: settled - (settled % generationBytes), bytes: 0 });
-    log.resume(this.at, Math.max(0, this.last));
+    const { endedAt } = this;
+    const { endsAtDamage = false } = options;
+    const isShort = Math.max(0, this.last) < log.droppedAt;
+    const lacksMoved = endsAtDamage && isShort && (endedAt !== null || Number.isFinite(log.droppedAt));
+    if (endedAt !== null && !lacksMoved) log.endBehind(this.last);
+    // A frame that had lasted is missing as a whole, and no later frame shows it.
+    if (!endsAtDamage && this.lacksUpTo(this.certain))
+      damaged.push({ place: this.certain - (this.certain % generationBytes), bytes: 0 });
+    log.resume(this.at, Math.max(0, this.last), this.torn === null ? this.last : this.certain);
     for (const { place, bytes } of damaged) if (bytes > 0) log.setAside(place, bytes);
-    return { entries: this.entries, damaged, torn: this.torn, lastSum: this.lastSum, applied: this.applied };
+    const { entries, torn, lastSum, applied } = this;
+    return { entries, damaged, endedAt, lacksMoved, torn, lastSum, applied };
   }
 
-  /** @param limit address of the last frame that counts */
-  private replayGeneration(number: number, limit: number): void {
+  /** Without a checkpoint all is built on the oldest generations: where they are missing, the log ends before it begins. */
+  private lookForFirst(): void {
+    const { log, options } = this;
+    const [first = Number.POSITIVE_INFINITY] = log.problems.missing;
+    if (!options.endsAtDamage || options.end !== undefined || first > (log.generations[0] ?? -1)) return;
+    this.endedAt = { place: first * log.generationBytes, bytes: 0 };
+  }
+
+  private replayGeneration(number: number, later: readonly number[]): void {
     const { frames, damaged, log } = this;
-    for (const place of frames.unreadable) damaged.push({ place, bytes: 0 });
+    const { endsAtDamage = false } = this.options;
+    /** Address of the last frame that counts. */
+    const limit = limitBefore(log, later);
     const isNewest = limit === Number.POSITIVE_INFINITY;
-    if (isNewest || this.hasGap(limit)) frames.findLostRecords(number);
+    const certain = isNewest ? log.settled(number) : Math.min(limit, certainBefore(log, later));
+    if (!endsAtDamage) {
+      for (const place of frames.unreadable) damaged.push({ place, bytes: 0 });
+      if (isNewest || this.hasGap(limit)) frames.findLostRecords(number);
+    }
     for (const frame of frames.frames.slice(0, isNewest ? this.settledCount(number) : undefined)) {
       if (frame.address < this.from || frame.address > limit) continue;
       const previous = frames.previousOf(frame);
       const isMissing =
         this.last >= 0 ? previous >= 0 && previous !== this.last : previous >= log.tail && previous < frame.address;
-      if (isMissing) damaged.push({ place: frame.place, bytes: 0 });
+      if (endsAtDamage && (isMissing || !frame.sound)) {
+        this.endedAt = { place: frame.place, bytes: frame.length };
+        return;
+      }
+      const mustBe = frame.address <= certain;
+      if (isMissing) {
+        const isAtHead = previous < number * log.generationBytes;
+        const isCertain = isAtHead ? this.lacksUpTo(this.certain) : mustBe || this.lacksUpTo(certain);
+        this.lacks(isCertain, { place: frame.place, bytes: 0 });
+      }
       if (frame.sound) this.applyFrame(frame);
-      else this.salvage(frame);
+      else this.lacks(mustBe, this.salvage(frame));
       this.last = frame.address;
       this.lastSum = frames.checksumOf(frame);
-      // A length that is damaged may lead out of the generation: behind a head that far away, the next frames would stand before it.
+      // A damaged length may lead out of the generation: a head that far away would be after the next frames.
       this.at = Math.max(this.at, Math.min(frame.address + frame.length, (number + 1) * log.generationBytes));
     }
-    this.settled = Math.max(this.settled, isNewest ? log.settled(number) : limit);
+    this.certain = Math.max(this.certain, certain);
   }
 
-  /** How many of the newest generation's frames count: what is not sound behind them is a batch that was being written. */
+  /** Whether a frame of an address up to `certain` is missing behind the last; frames before `from` are dropped, or in the checkpoint. */
+  private lacksUpTo(certain: number): boolean {
+    return certain >= this.from && certain > this.last;
+  }
+
+  /** What had not lasted when the power was cut, none of which was acknowledged, is no damage. */
+  private lacks(mustBe: boolean, stretch: Stretch): void {
+    if (mustBe) this.damaged.push(stretch);
+    else this.torn = stretch;
+  }
+
+  /** Number of the newest generation's settled frames: damaged bytes after them are a batch that was being written. */
   private settledCount(number: number): number {
     const { frames } = this.frames;
     const settled = this.log.settled(number);
@@ -223,8 +221,8 @@ class Replay {
     }
   }
 
-  /** Applies what is sound of a frame that is not. */
-  private salvage(frame: FrameRead): void {
+  /** Applies the sound entries of a damaged frame. Returns the damage. */
+  private salvage(frame: FrameRead): Stretch {
     const { at, length, place, address, whole } = frame;
     const end = (at + length) >> 2;
     const salt = this.frames.saltOf(frame);
@@ -236,10 +234,10 @@ class Replay {
       }
       w += size > 0 ? size : 2;
     }
-    this.damaged.push({ place, bytes: whole ? length : 0 });
+    return { place, bytes: whole ? length : 0 };
   }
 
-  /** Words of the entry at `w`, 0 where it is not sound. */
+  /** Words of the entry at `w`, 0: it is damaged. */
   private soundWords(w: number, end: number, address: number, salt: number): number {
     const { words, bytes } = this.frames;
     const kind = entryKind(words, w);

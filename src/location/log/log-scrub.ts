@@ -1,7 +1,7 @@
 // Reads a generation from end to end, so that a bad sector or a flipped bit is found before a read needs it.
 
 import { readAround } from './around.ts';
-import { FrameSearch, GenerationFile } from './generation-file.ts';
+import { FrameSearch, GenerationFile } from './generation/generation-file.ts';
 import { frameLength, NO_FRAME } from './log-frame.ts';
 
 /** Bytes between two rests. */
@@ -24,7 +24,7 @@ export interface GenerationScrub {
 export async function scrubGeneration(path: string, rest: (bytes: number) => Promise<void>): Promise<GenerationScrub> {
   const file = new GenerationFile(path);
   try {
-    const settled = file.lastAddress() ?? -1;
+    const settled = file.settledAddress() ?? -1;
     const search = new FrameSearch();
     const sound: number[] = [];
     const bad: number[] = [];

@@ -1,5 +1,5 @@
-// The location store on disk: records and refreshes in the log, a row per AOR in the table, one frame and at most one
-// fdatasync per batch. The content of a record is record's and the registrar's.
+// The location store on disk: records and refreshes in the log, a row per AOR in the table, one frame and at most one fdatasync per batch. record.ts
+// and the registrar define the content of a record.
 
 import { refreshImage } from '../../core/binding/binding.ts';
 import { AOR_KEY_BYTES } from '../aor-key-size.ts';
@@ -14,32 +14,61 @@ import type { RowVisitor } from '../table/row-wheel.ts';
 import { BATCH_BYTES, type WriteSet } from '../write-set.ts';
 import { type Applied, appliedWords, CONTROL_APPLIED } from './control-entry.ts';
 import type { FollowedFrame } from './followed-frame.ts';
+import { appliedAt } from './frame-lookup.ts';
 import { FrameWriter } from './frame-writer.ts';
 import type { Log } from './log.ts';
 import { LogCleaner } from './log-cleaner.ts';
 import { FRAME_HEADER_BYTES, NO_PREVIOUS, RECORD_ENTRY_BYTES } from './log-frame.ts';
 import { LogPositions, NO_CHECKPOINT } from './log-positions.ts';
 import { RecordReader } from './log-records.ts';
-import { appliedAt, type ReplayReport, replay } from './log-replay.ts';
+import { type ReplayReport, replay } from './log-replay.ts';
 
 const ENTRIES_MAX = 512;
-/** About what an entry brings, for the cleaner's pace. */
+/** Approximate bytes of an entry, for the cleaner's pace. */
 const ENTRY_BYTES = 40;
-/** Of a damaged record, whose length is not to be trusted. */
+/** Bytes to keep of a damaged record, whose length cannot be trusted. */
 const SET_ASIDE_BYTES = 4096;
 /** No row, and nothing to do. */
 const NOTHING = -1;
 
+type Progress = (done: number, total: number) => void;
+
+export interface LogStoreOptions {
+  /** Called with the number of bytes read, and their total. */
+  readonly progress?: Progress;
+  /** As `shorten`'s; 0: unknown. */
+  readonly now?: number;
+  /** A stream has all frames after the first damage: the replay does not apply them. */
+  readonly endsAtDamage?: boolean;
+}
+
+interface Loaded {
+  readonly checkpoint: CheckpointFound;
+  readonly table: BindingTable;
+  readonly replayed: ReplayReport;
+}
+
+/** The table, from a checkpoint and the log after it. */
+function load(log: Log, readCheckpoint: ReadCheckpoint, progress: Progress, endsAtDamage: boolean): Loaded {
+  const filled = new BindingTable();
+  const checkpoint = readCheckpoint(filled, log, progress);
+  const { end, bytes } = checkpoint;
+  const table = end === undefined ? new BindingTable() : filled;
+  const from = end?.address ?? log.tail;
+  const report = (at: number, to: number) => progress(bytes + at - from, bytes + to - from);
+  return { checkpoint, table, replayed: replay(log, table, { end, progress: report, endsAtDamage }) };
+}
+
 export class LogStore implements LocationStore, RowVisitor {
   quarantined = 0;
-  /** Where changes of records are told, for the read model. */
+  /** Receives the keys of changed records, for the read model. */
   changes: ChangedKeys | null = null;
   readonly table: BindingTable;
   readonly log: Log;
-  /** What the start found in the log, and before that in a checkpoint. */
+  /** Findings of the start in the checkpoint, and in the log after it. */
   readonly replayed: ReplayReport;
   readonly checkpoint: CheckpointFound;
-  /** Rows whose records are damaged, where it is not this store that gives them up: in a cluster the owner does, for all nodes. */
+  /** Rows with damaged records, if another gives them up: in a cluster the owner does, for all nodes. */
   damagedRows: Set<number> | null = null;
   /** For the thread that writes checkpoints. */
   readonly marks = new LogPositions();
@@ -49,17 +78,17 @@ export class LogStore implements LocationStore, RowVisitor {
   private readonly row = new RowCopy();
   private readonly keyBytes = new Uint8Array(AOR_KEY_BYTES);
   private readonly key = new Uint32Array(this.keyBytes.buffer);
-  /** By entry of the batch under way: its row, whether it was taken for it, and the entry's place in the frame. */
+  /** By entry of the current batch: its row, whether the row was allocated for it, and the entry's place in the frame. */
   private readonly rowOf = new Int32Array(ENTRIES_MAX);
   private readonly isNew = new Uint8Array(ENTRIES_MAX);
   private readonly offsetOf = new Int32Array(ENTRIES_MAX);
   /** Checksum of the log's last frame. */
   private lastSum = 0;
-  /** The frame last appended may be on the disk, and does not hold. */
+  /** The frame appended last may be on the disk, but does not hold. */
   private isRefused = false;
-  /** What the disk said to the read last made, null where it gave what it had. */
+  /** Error of the disk at the last read, null if there was none. */
   private unreadable: unknown = null;
-  /** Of the frame of a cluster's stream that was taken in last, in this life. */
+  /** Position of the last frame of a cluster's stream that was applied in this life. */
   private followed: Applied | null = null;
   /** Commits made, all of them settled. */
   private position = 0;
@@ -68,36 +97,29 @@ export class LogStore implements LocationStore, RowVisitor {
   private visited: Uint8Array | undefined;
 
   /**
-   * @param log taken over: closed with the store, or where this throws
+   * @param log the store owns it: closed with the store, or if this throws
    * @param readCheckpoint looks for a checkpoint of that log
-   * @param progress is told how many bytes have been read, and of how many
-   * @param now as `shorten`'s; 0: not known
    * @throws the disk's error, when the log cannot be read
    */
-  constructor(
-    log: Log,
-    readCheckpoint: ReadCheckpoint,
-    progress: (done: number, total: number) => void = () => {},
-    now = 0,
-  ) {
+  constructor(log: Log, readCheckpoint: ReadCheckpoint, options: LogStoreOptions = {}) {
+    const { progress = () => {}, now = 0, endsAtDamage = false } = options;
     this.log = log;
     try {
-      const table = new BindingTable();
-      const found = readCheckpoint(table, log, progress);
-      const { end, bytes } = found;
-      this.checkpoint = found;
-      this.table = end === undefined ? new BindingTable() : table;
+      let loaded = load(log, readCheckpoint, progress, endsAtDamage);
+      const { lacksMoved } = loaded.replayed;
+      if (lacksMoved) loaded = load(log, readCheckpoint, progress, false);
+      const { end } = loaded.checkpoint;
+      this.checkpoint = loaded.checkpoint;
+      this.table = loaded.table;
+      this.replayed = { ...loaded.replayed, lacksMoved };
       this.cleaner = new LogCleaner(log, this.table);
       this.records = new RecordReader(log);
-      const from = end?.address ?? log.tail;
-      const report = (at: number, to: number) => progress(bytes + at - from, bytes + to - from);
-      this.replayed = replay(log, this.table, { end, progress: report });
       this.lastSum = this.replayed.lastSum;
       this.marks.checkpointed = end?.last ?? NO_CHECKPOINT;
       this.mark();
-      if (this.replayed.damaged.length > 0) this.table.reindex();
+      if (this.replayed.damaged.length > 0 || this.replayed.torn !== null) this.table.reindex();
       this.table.settle(now);
-      for (const row of this.cleaner.open()) this.table.remove(row); // their generation is gone: the phones are to register anew
+      for (const row of this.cleaner.open()) this.table.remove(row); // their generation is gone: the phones must register anew
       this.quarantined = this.replayed.damaged.length;
     } catch (error) {
       log.close();
@@ -105,7 +127,7 @@ export class LogStore implements LocationStore, RowVisitor {
     }
   }
 
-  /** Whatever a batch has besides, its frame fits a generation. */
+  /** With so many bytes of records, the frame of any batch fits a generation. */
   get batchBytes(): number {
     return Math.min(BATCH_BYTES, this.log.fullBytes >> 2);
   }
@@ -118,7 +140,7 @@ export class LogStore implements LocationStore, RowVisitor {
     return this.table.bindings;
   }
 
-  /** For readers in other threads; what is added later is announced. */
+  /** For readers in other threads; later additions are announced. */
   share(listener: (news: TableNews) => void): TableParts {
     return this.table.share(listener);
   }
@@ -147,12 +169,12 @@ export class LogStore implements LocationStore, RowVisitor {
     try {
       cleaner.moveInto(frame, writes.count * ENTRY_BYTES + FRAME_HEADER_BYTES);
       for (; encoded < writes.count; encoded++) this.encode(frame, writes, encoded);
-      // Without entries the frame says at least that a refused one before it does not hold: to have removed nothing is promised, too.
+      // A frame without entries still shows that a refused frame before it does not hold: a 200 that nothing was there to remove must last, too.
       if (frame.entries === 0 && !this.isRefused) {
         this.giveUpBad();
         return this.position;
       }
-      // A record that is left has others built on it, refreshes too: with it they would go. Removals alone may be undone.
+      // Later records and refreshes build on a record, and would be lost with it. Only batches of removals alone may be undone.
       place = this.append(now, lasting || cleaner.moves > 0 || writes.leavesRecords);
     } catch (error) {
       cleaner.failed();
@@ -165,7 +187,7 @@ export class LogStore implements LocationStore, RowVisitor {
     return ++this.position;
   }
 
-  /** What a frame that holds leads to: generations in which nothing lives are dropped. */
+  /** After a frame that holds: drops generations without live records. */
   private committed(): void {
     const { cleaner, log } = this;
     if (cleaner.drop(this.marks.checkpointed) > 0)
@@ -174,22 +196,22 @@ export class LogStore implements LocationStore, RowVisitor {
     this.giveUpBad();
   }
 
-  // --- in a cluster: what is committed stands in a stream, and each node's log follows it
+  // --- in a cluster: commits are in a stream, and each node's log follows it
 
-  /** How much of the stream the log has; null where it has nothing of any. */
+  /** Position of the stream that the log has reached; null: it has no frame of a stream. */
   applied(): Applied | null {
     const { end } = this.checkpoint;
     return this.followed ?? this.replayed.applied ?? (end === undefined ? null : appliedAt(this.log, end.last));
   }
 
-  /** What the log ends with, where it has nothing of any stream: 0 for an empty log. */
+  /** Checksum of the last frame of a log without frames of a stream: 0 for an empty log. */
   get baseSum(): number {
     return this.lastSum;
   }
 
   /**
-   * Adds a batch to a frame for the stream. Rows for new AORs are taken: until `follow` brings that frame, or `giveBack`.
-   * @throws with nothing taken
+   * Adds a batch to a frame for the stream. Rows for new AORs are allocated, until `follow` applies that frame, or
+   * `giveBack` frees them. @throws with no row allocated
    */
   encodeInto(frame: FrameWriter, writes: WriteSet): void {
     let encoded = 0;
@@ -201,16 +223,16 @@ export class LogStore implements LocationStore, RowVisitor {
     }
   }
 
-  /** Rows taken for the first `entries` of the batch encoded last are not needed; what another node has put there stays. */
+  /** Frees the rows allocated for the first `entries` of the batch encoded last; rows that another node has filled stay. */
   giveBack(entries: number): void {
     for (let entry = entries - 1; entry >= 0; entry--)
       if (this.isNew[entry] === 1 && !this.table.isLive(this.rowOf[entry])) this.table.giveBack(this.rowOf[entry]);
   }
 
   /**
-   * Takes in a sound frame of the stream that does not contradict the table: its entries, and what this log's cleaner moves, as one frame
-   * of the log.
-   * @throws what the disk says, with nothing taken in
+   * Applies a sound frame of the stream that does not contradict the table: its entries, and this log's cleaner's moves, as one frame of
+   * the log.
+   * @throws the disk's error, with nothing applied
    */
   follow(source: FollowedFrame, applied: Applied): void {
     const { frame, cleaner, table } = this;
@@ -228,7 +250,7 @@ export class LogStore implements LocationStore, RowVisitor {
     cleaner.moved(place);
     source.apply(table, cleaner, place, this.changes);
     this.followed = applied;
-    cleaner.syncsBeforeDrop = true; // a node that has lost some of its end goes on from where it is then
+    cleaner.syncsBeforeDrop = true; // a node that has lost the end of its log follows the stream from the new end
     this.position++;
     this.committed();
   }
@@ -254,7 +276,7 @@ export class LogStore implements LocationStore, RowVisitor {
     this.visitor = null;
   }
 
-  /** Looks at records that readers in other threads found bad. */
+  /** Examines records that readers in other threads found bad. */
   examineSuspects(): void {
     for (let row = this.table.nextSuspect(); row >= 0; row = this.table.nextSuspect()) this.examine(row);
   }
@@ -315,7 +337,7 @@ export class LogStore implements LocationStore, RowVisitor {
     this.log.close();
   }
 
-  /** The record of a row as it is now, or -1 where it is damaged, or `unreadable`. */
+  /** Reads the current record of a row; -1: it is damaged, or `unreadable` has the disk's error. */
   private readRow(row: number, into: Uint8Array): number {
     const chunk = chunkOf(this.table.chunks, row);
     const at = wordOf(row);
@@ -324,7 +346,7 @@ export class LogStore implements LocationStore, RowVisitor {
     this.row.copyFrom(chunk, at, row);
     if (!this.row.plain) return length;
     refreshImage(into, RECORD_HEADER_BYTES + recordAorLength(into, 0), this.row);
-    sealRecord(into, 0, length); // a move to another number of shards hands it on as it is
+    sealRecord(into, 0, length); // a move to another number of shards copies these bytes
     return length;
   }
 
@@ -344,7 +366,7 @@ export class LogStore implements LocationStore, RowVisitor {
     }
   }
 
-  /** Gives up a row whose record somebody found bad, if it is. */
+  /** Gives up a row whose record was reported as bad, if it is bad. */
   private examine(row: number): void {
     if (!this.table.isLive(row)) return;
     this.visited ??= new Uint8Array(RECORD_BYTES_MAX);
@@ -352,7 +374,7 @@ export class LogStore implements LocationStore, RowVisitor {
     try {
       this.quarantine(row);
     } catch {
-      // the disk takes nothing: it is found again
+      // the disk accepts no write: the record will be found again
     }
   }
 
@@ -393,7 +415,7 @@ export class LogStore implements LocationStore, RowVisitor {
     return place;
   }
 
-  /** The frame at `at` holds: the table follows. */
+  /** The frame at `at` holds: applies an entry to the table. */
   private apply(writes: WriteSet, entry: number, at: number): void {
     const { table, cleaner } = this;
     const row = this.rowOf[entry];
@@ -410,9 +432,9 @@ export class LogStore implements LocationStore, RowVisitor {
   }
 
   /**
-   * Gives up a row whose record `readRow` found bad: a copy outside the log, and a removal, so that the phone registers anew. Where the disk
-   * takes the removal, it is one sector that it does not give. Where it does not, what is unreadable may be there later: throws why it is
-   * now. A record that is not sound is removed in any case; a restart meets it again.
+   * Gives up a row whose record `readRow` found bad: keeps a copy outside the log, and writes a removal, so that the phone registers anew.
+   * If the disk accepts the removal, only a sector is unreadable. If it does not, an unreadable record may be readable later: throws the
+   * error of the read. A damaged record is removed in any case; a restart finds it again.
    */
   private quarantine(row: number): void {
     const { frame, log, table, unreadable, damagedRows } = this;
@@ -437,7 +459,7 @@ export class LogStore implements LocationStore, RowVisitor {
     this.mark();
   }
 
-  /** Tells how far the table is: after its rows and index have changed, never before. */
+  /** Publishes the position of the table: after the change of its rows and index, never before. */
   private mark(): void {
     const { marks, log } = this;
     marks.tail = log.tail;

@@ -55,13 +55,27 @@ export interface Log extends LogSource {
   readonly last: number;
   /** Address of the oldest byte kept. */
   readonly tail: number;
-  /** Bytes that generations take on disk. */
+  /**
+   * Address of the last frame when a generation was dropped last: live records of that generation may be in any frame up to this one. 0:
+   * none was ever dropped; Infinity: unknown.
+   */
+  readonly droppedAt: number;
+  /** Bytes of all generations on disk. */
   readonly bytes: number;
   /** Approximate bytes of a generation when the next one begins: at most the span of its addresses. */
   readonly fullBytes: number;
 
-  /** Called once by the reader of the frames, before anything is appended. */
-  resume(head: number, last: number): void;
+  /**
+   * Called once by the reader of the frames, before anything is appended.
+   * @param certain address of the last frame that had lasted for certain, as the next generation will name it
+   */
+  resume(head: number, last: number, certain: number): void;
+
+  /**
+   * Ends the log after a frame, before it is resumed there: later generations are set aside. The next frame begins another one.
+   * @param address of the frame; -1: no frame counts
+   */
+  endBehind(address: number): void;
 
   /**
    * The first frame at or after a place, in its generation and in the order of places, which need not be that of addresses; null:
@@ -82,7 +96,13 @@ export interface Log extends LogSource {
    */
   before(generation: number): number | undefined;
 
-  /** Address of the next frame, if it has so many bytes. */
+  /**
+   * Of the frames before a generation, the last that had lasted for certain when it was begun; undefined: unknown. A power cut may have taken
+   * later ones, none of which was acknowledged.
+   */
+  certain(generation: number): number | undefined;
+
+  /** Address of the next frame, if it has `length` bytes. */
   place(length: number): number;
 
   /**
@@ -107,8 +127,11 @@ export interface Log extends LogSource {
   /** Keeps a copy of damaged bytes outside the log, which will drop them. Best effort. */
   setAside(place: number, length: number): void;
 
-  /** Drops the oldest generation, which nothing needs any more. */
-  dropTail(): void;
+  /**
+   * Drops the oldest generation, which is no longer needed.
+   * @param lasting a cut of power leaves a log that knows of it, whatever durability the log has
+   */
+  dropTail(lasting: boolean): void;
 
   close(): void;
 }

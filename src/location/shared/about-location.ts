@@ -1,11 +1,13 @@
 // Description of the read model, for its readers.
 
-/** Raised when what lies in an environment changes. 1: records of version 2; 2: of version 3. */
-export const SHARED_FORMAT = 2;
-/** Of an environment that is still read. */
-export const OLDEST_SHARED_FORMAT = 1;
+import { OLDEST_VERSION, RECORD_VERSION } from '../record.ts';
 
-/** What a reader needs besides the records, as JSON under ABOUT_KEY. */
+/** Raised when the content of an environment changes its form, and with the version of records. 1: records of version 2. */
+export const SHARED_FORMAT = RECORD_VERSION - 1;
+/** Oldest format that can still be read. */
+export const OLDEST_SHARED_FORMAT = OLDEST_VERSION - 1;
+
+/** Data that a reader needs besides the records, as JSON under ABOUT_KEY. */
 export interface AboutLocation {
   readonly format: number;
   /** Keys of the hashes and of GRUUs: the data directory's secret, base64. */

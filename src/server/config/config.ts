@@ -2,7 +2,7 @@
 
 import { type AbusePolicy, DEFAULT_ABUSE_POLICY } from '../../core/abuse/abuse-policy.ts';
 import { DEFAULT_POLICY, type Policy } from '../../core/uas/policy.ts';
-import { GENERATION_BYTES } from '../../location/log/generation-size.ts';
+import { GENERATION_BYTES } from '../../location/log/generation/generation-size.ts';
 import { CHECKPOINT_BYTES } from '../../threads/checkpoint/checkpoints.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../../transport/flow/stream-policy.ts';
 import type { ListenAddress } from '../../transport/listener.ts';

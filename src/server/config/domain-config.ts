@@ -5,6 +5,7 @@ import { fitIntervals } from '../../core/uas/policy.ts';
 import { DEFAULT_CONFIG } from './config.ts';
 import { effectiveConfig } from './effective-config.ts';
 import { valueAt } from './rows/by-path.ts';
+import { byDomainRows } from './rows/policy-rows.ts';
 
 /** A value, and its key of origin: `domains.example.com.policy.path`, `policy.path`, or `default`. */
 export interface InForce {
@@ -32,7 +33,7 @@ export function domainConfig(config: object, domain: string): Readonly<Record<st
     else if (value !== server[key]) found[key] = { value, from: `fits domains.${name}.policy` };
     else found[key] = { value, from: isDefault ? 'default' : `policy.${key}` };
   }
-  return { ...found, ...serviceRoute(config, domain) };
+  return { ...found, ...byDomain(config, domain) };
 }
 
 function fittedIntervals(own: Given, server: Given): Given {
@@ -45,8 +46,11 @@ function fittedIntervals(own: Given, server: Given): Given {
   return { 'default-expires': defaultExpiresS, 'min-expires': minExpiresS, 'max-expires': maxExpiresS };
 }
 
-function serviceRoute(config: object, domain: string): Readonly<Record<string, InForce>> {
-  const name = [domain, '*'].find((one) => valueAt(config, ['service-route', one]) !== undefined);
-  if (name === undefined) return {};
-  return { 'service-route': { value: valueAt(config, ['service-route', name]), from: `service-route.${name}` } };
+function byDomain(config: object, domain: string): Readonly<Record<string, InForce>> {
+  const found: Record<string, InForce> = {};
+  for (const key of Object.keys(byDomainRows)) {
+    const name = [domain, '*'].find((one) => valueAt(config, [key, one]) !== undefined);
+    if (name !== undefined) found[key] = { value: valueAt(config, [key, name]), from: `${key}.${name}` };
+  }
+  return found;
 }

@@ -1,14 +1,14 @@
 // The end of a copy's log. While files are copied, a shard writes: later frames may be in the copy and earlier ones missing. So a
 // further generation tells the next life the last frame at the moment of the copy.
 
-import { GenerationFile } from '../../location/log/generation-file.ts';
+import { GenerationFile } from '../../location/log/generation/generation-file.ts';
 import {
   EMPTY_GENERATION_BYTES,
   emptyGeneration,
   type GenerationHead,
-  generationPath,
   readHead,
-} from '../../location/log/log-folder.ts';
+} from '../../location/log/generation/generation-head.ts';
+import { generationPath } from '../../location/log/log-folder.ts';
 
 export class CopyEnd {
   /** Name below the shard's directory. */

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { nodeFiles } from '../../location/files/file-calls.ts';
 import { replaceFile, SmallFile, type SmallFileContent, SmallFileError } from '../../location/files/small-file.ts';
+import { RECORD_VERSION } from '../../location/record.ts';
 import { FOLDER_NAME, hasStores, TOP } from './binding-folders.ts';
 import { DataDirectoryError, unwritable } from './directory-error.ts';
 
@@ -14,8 +15,8 @@ import { DataDirectoryError, unwritable } from './directory-error.ts';
  * their entries' checksums, with older frames among them. From 5 on it rises with the version of records, which older ones may be among. A
  * directory of format 1 or 2 is moved at the start.
  */
-export const DATA_FORMAT = 5;
-/** From this one on a directory becomes today's where it lies: an older version must not open it any more, as it would find no new frame. */
+export const DATA_FORMAT = RECORD_VERSION + 2;
+/** From this format on a directory is converted in place: an older version must not open it any more, as it would find no new frame. */
 export const OLDEST_IN_PLACE = 3;
 
 export const META_FILE = 'aorta.json';

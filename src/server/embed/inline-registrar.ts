@@ -95,7 +95,7 @@ export class InlineRegistrar {
       this.reader = store.reader();
     } else {
       const { directory, durability, generationBytes } = disk;
-      const store = openLogStore(directory, durability, undefined, options.clock.now(), generationBytes);
+      const store = openLogStore(directory, durability, { now: options.clock.now(), generationBytes });
       const news: TableNews[] = [];
       const parts = store.share((item) => news.push(item));
       this.store = store;

@@ -1,17 +1,7 @@
 // A shard's part of the feed: the changes of a batch are in its newest segment before the batch is committed, and count once the
-// commit holds. What a crash left uncommitted is cut off at the next start.
+// commit holds. The next start cuts off batches that a crash left uncommitted.
 
-import {
-  closeSync,
-  fdatasyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   CHANGE_REFRESHED,
@@ -26,22 +16,22 @@ import {
   type LogMark,
   SEGMENT_HEADER_BYTES,
   sealBatch,
-  segmentHeader,
   segmentName,
   segmentsOf,
 } from './feed-segment.ts';
+import { beginSegment, dropSegments, writeAll } from './segment-files.ts';
 import type { ScannedBatch } from './segment-scan.ts';
 import { soundPart } from './sound-part.ts';
 
-/** What the changes of a shard's commits are written to. */
+/** Receives the changes of a shard's commits. */
 export interface ChangeFeed {
-  /** Before the commit. Throws the disk's error; then nothing is there. @param lasting as LocationStore.commit's */
+  /** Before the commit. Throws the disk's error; then nothing was appended. @param lasting as LocationStore.commit's */
   append(changes: Changes, lasting: boolean): void;
-  /** The commit, handed over, has this position. */
+  /** The commit was handed to the store and has this position. */
   handedOver(position: number): void;
   /** All commits up to this position hold. */
   settled(position: number): void;
-  /** What has not settled never will; in a cluster, what was never handed over: the stream decides of the rest. */
+  /** All unsettled commits have failed; in a cluster, only those never handed over: the stream decides the others. */
   failed(): void;
 }
 
@@ -50,20 +40,20 @@ export interface FeedOptions {
   readonly directory: string;
   readonly memory: SharedArrayBuffer;
   readonly shard: number;
-  /** Whether refreshes are told. */
+  /** Whether refreshes are published. */
   readonly refreshes: boolean;
-  /** Segments beyond so many bytes are removed, the oldest first. */
+  /** Segments beyond this many bytes are removed, the oldest first. */
   readonly keepBytes: number;
   readonly durability: 'durable' | 'process';
-  /** Commits are a stream's: whether a batch was committed is known when the message behind its mark is. */
+  /** Commits are a stream's: a batch's fate is known with the message behind its mark. */
   readonly byStream?: boolean;
-  /** Nothing can be written: has another node own the shard, and returns what a commit throws then. */
+  /** Called when the feed cannot be written: gives up ownership of the shard, and returns the error for a commit to throw. */
   readonly gaveUp?: (error: unknown) => Error;
 }
 
 const SEGMENT_BYTES_MAX = 16 << 20;
 const SEGMENTS_AT_LEAST = 4;
-/** Positions of batches that no commit settles: one that was not handed over, and one of the life before. */
+/** Positions of batches that no commit of this life settles: one not handed over, and one of the life before. */
 const NOT_HANDED_OVER = Number.POSITIVE_INFINITY;
 const OF_THE_LAST_LIFE = Number.MAX_SAFE_INTEGER;
 
@@ -73,6 +63,8 @@ interface Unsettled {
   readonly at: number;
   /** The last number before it. */
   readonly before: number;
+  /** Of the life before: position of the stream's message before it, which the log may have lost. */
+  readonly behind?: number;
 }
 
 export class FeedWriter implements ChangeFeed {
@@ -80,17 +72,17 @@ export class FeedWriter implements ChangeFeed {
   private readonly mark: () => LogMark;
   private readonly numbers: FeedNumbers;
   private fd = -1;
-  /** Behind the last batch. */
+  /** End of the last batch. */
   private end = 0;
-  /** The first number of what is to be cut off, since an attempt failed; 0: nothing is. */
+  /** The first number to be cut off, after a failed attempt; 0: none. */
   private tornFrom = 0;
   private lastNumber = 0;
   private readonly unsettled: Unsettled[] = [];
   private bytes = new Uint8Array(64 << 10);
 
   /**
-   * Goes on where the last life ended.
-   * @param mark what the store's log ends with
+   * Continues where the last life ended.
+   * @param mark end of the store's log
    */
   constructor(options: FeedOptions, mark: () => LogMark) {
     this.options = options;
@@ -139,19 +131,20 @@ export class FeedWriter implements ChangeFeed {
     this.takeBack(from < 0 ? unsettled.length : from);
   }
 
-  /** The newest number that this node has given or heard of: the next owner's are greater. */
+  /** The newest number that this node has assigned or read: the next owner's are greater. */
   get newest(): number {
     return this.numbers.last;
   }
 
   /**
-   * The stream's next message is about to be taken in.
-   * @param isBatch nobody but this node can have written it, where a batch of this node has not settled
+   * The stream's next message is about to be applied.
+   * @param isBatch only this node can have written it, if a batch of this node is unsettled
    * @param newest as its writer's
    */
   follows(isBatch: boolean, newest: number): void {
     this.numbers.raise(newest);
-    if (this.unsettled.length === 0) return;
+    const [oldest] = this.unsettled;
+    if (oldest === undefined || this.mark().last < (oldest.behind ?? 0)) return;
     if (!isBatch) return this.takeBack(0);
     this.unsettled.length = 0;
     this.settleNumbers();
@@ -162,7 +155,7 @@ export class FeedWriter implements ChangeFeed {
     this.fd = -1;
   }
 
-  /** Batches from this one on were not committed, and are not to be read. */
+  /** Removes batches from this one on: they were not committed, and must not be read. */
   private takeBack(from: number): void {
     const [oldest] = this.unsettled.splice(from);
     if (oldest !== undefined) {
@@ -182,7 +175,7 @@ export class FeedWriter implements ChangeFeed {
     return Math.min(SEGMENT_BYTES_MAX, Math.ceil(this.options.keepBytes / SEGMENTS_AT_LEAST));
   }
 
-  /** The changes that are told come into `bytes`, behind room for the header. */
+  /** Copies the published changes into `bytes`, behind space for the header. */
   private copyTold(changes: Changes): { length: number; count: number } {
     if (this.bytes.length < BATCH_HEADER_BYTES + changes.end)
       this.bytes = new Uint8Array(Math.max(this.bytes.length * 2, BATCH_HEADER_BYTES + changes.end));
@@ -209,41 +202,28 @@ export class FeedWriter implements ChangeFeed {
 
   private write(length: number, lasting: boolean): void {
     writeAll(this.fd, this.bytes, length, this.end);
-    if (lasting && this.options.durability === 'durable') fdatasyncSync(this.fd);
+    if (lasting) this.sync();
   }
 
-  /** Another segment; the oldest make room for it. */
+  private sync(): void {
+    if (this.options.durability === 'durable') fdatasyncSync(this.fd);
+  }
+
+  /** Starts another segment, and removes the oldest to free space. */
   private roll(first: number): void {
-    const { directory } = this.options;
+    const { directory, durability, keepBytes } = this.options;
+    if (this.fd >= 0) this.sync(); // the next segment's batches sync that one alone
     this.close();
-    const fd = openSync(join(directory, segmentName(first)), 'w+', 0o600);
-    try {
-      writeAll(fd, segmentHeader(this.lastNumber), SEGMENT_HEADER_BYTES, 0);
-    } catch (error) {
-      closeSync(fd); // a batch in a segment without a header would be read by nobody
-      throw error;
-    }
-    this.fd = fd;
+    this.fd = beginSegment(directory, first, this.lastNumber, durability === 'durable');
     this.end = SEGMENT_HEADER_BYTES;
-    this.trim();
-  }
-
-  private trim(): void {
-    const { directory, keepBytes } = this.options;
-    const segments = segmentsOf(readdirSync(directory)).map((first) => join(directory, segmentName(first)));
-    let bytes = segments.reduce((sum, path) => sum + statSync(path).size, 0);
-    for (const path of segments.slice(0, -1)) {
-      if (bytes <= keepBytes) return;
-      bytes -= statSync(path).size;
-      rmSync(path);
-    }
+    dropSegments(directory, keepBytes);
   }
 
   private tryCut(): void {
     try {
       this.cut();
     } catch {
-      // before the next batch it is tried again; no reader passes it until then
+      // tried again before the next batch; no reader passes it until then
     }
   }
 
@@ -253,36 +233,33 @@ export class FeedWriter implements ChangeFeed {
     this.settleNumbers();
   }
 
-  /** Finds the end of the newest segment; what is torn or was not committed is cut off. */
+  /** Finds the end of the newest segment, and cuts off torn or uncommitted batches: a power cut may leave segments of nothing else. */
   private resume(): void {
-    const { directory, byStream } = this.options;
+    const { directory, byStream = false } = this.options;
     const newest = segmentsOf(readdirSync(directory)).at(-1);
     if (newest === undefined) return;
     const path = join(directory, segmentName(newest));
-    const { end, last, lost, open } = soundPart(path, newest, this.numbers.last, this.mark());
-    this.end = end;
+    const { end, last, lost, open } = soundPart(path, newest, this.numbers.last, this.mark(), byStream);
     this.lastNumber = lost ?? last;
+    if (byStream && open !== undefined) return this.leaveOpen(path, open, last);
+    if (end <= SEGMENT_HEADER_BYTES && lost === undefined) {
+      rmSync(path);
+      return this.resume();
+    }
+    this.end = end;
     this.fd = openSync(path, 'r+');
-    if (byStream && open !== undefined) return this.leaveOpen(open, last);
     ftruncateSync(this.fd, end);
-    if (end <= SEGMENT_HEADER_BYTES) rmSync(path);
-    // Another segment tells readers which numbers were before it.
-    if (end <= SEGMENT_HEADER_BYTES || lost !== undefined) this.close();
+    this.sync(); // nothing would cut off again, behind a new segment, what a power cut brings back
+    // A new segment's header tells readers the numbers before it.
+    if (lost !== undefined) this.close();
   }
 
-  /** The last batch may have been published: the stream's next message tells. */
-  private leaveOpen({ first, at, length, lastNumber }: ScannedBatch, before: number): void {
-    this.unsettled.push({ position: OF_THE_LAST_LIFE, first, at, before });
+  /** The last batch may have been published: the stream's next message decides. */
+  private leaveOpen(path: string, { first, at, length, lastNumber, last }: ScannedBatch, before: number): void {
+    this.fd = openSync(path, 'r+');
+    this.unsettled.push({ position: OF_THE_LAST_LIFE, first, at, before, behind: last });
     this.end = at + length;
     this.lastNumber = lastNumber;
     ftruncateSync(this.fd, this.end);
-  }
-}
-
-function writeAll(fd: number, bytes: Uint8Array, length: number, at: number): void {
-  for (let done = 0; done < length; ) {
-    const written = writeSync(fd, bytes, done, length - done, at + done);
-    if (written <= 0) throw new Error('nothing was written');
-    done += written;
   }
 }

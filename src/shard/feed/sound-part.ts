@@ -1,42 +1,43 @@
-// What of a shard's newest segment counts after a start: the batches that are sound and were committed.
+// The valid part of a shard's newest segment after a start: batches that are sound and were committed.
 
 import { type LogMark, SEGMENT_HEADER_BYTES } from './feed-segment.ts';
 import { type ScannedBatch, SegmentScan } from './segment-scan.ts';
 
 export interface SoundPart {
-  /** Where they end. */
+  /** End of the last one. */
   readonly end: number;
   /** Their last number. */
   readonly last: number;
-  /** The last number behind them of what is damaged, or cannot be reached for damage, although it was committed. */
+  /** The last number behind them of committed batches that are damaged, or unreachable because of damage. */
   readonly lost?: number;
-  /** The sound batch behind them whose mark is still what the log ends with: it was not committed, or its commit is not in this log yet. */
+  /** The sound batch behind them whose mark is the end of the log or later: it was not committed, or its commit is not in this log yet. */
   readonly open?: ScannedBatch;
 }
 
 /**
- * What is damaged before the end stays, and readers tell of it. Throws the disk's error.
+ * Damage before the end stays in the file, and readers report it. Throws the disk's error.
  * @param first number of the segment
- * @param newest number that no change has exceeded: lost is all up to it where the file is no segment
+ * @param newest upper bound of all numbers: if the file is no segment, all up to it are lost
+ * @param byStream commits are a stream's
  */
-export function soundPart(path: string, first: number, newest: number, mark: LogMark): SoundPart {
+export function soundPart(path: string, first: number, newest: number, mark: LogMark, byStream: boolean): SoundPart {
   const scan = new SegmentScan(path);
   try {
+    const isUncommitted = byStream ? lastOf(scan, mark) : (batch: ScannedBatch) => isBehind(batch, mark);
     let end = SEGMENT_HEADER_BYTES;
     let last = scan.before ?? first - 1;
     let lost: number | undefined;
     let next = scan.peek();
-    // Behind the first that was not committed, none was.
-    for (; next !== undefined && !isUncommitted(next, mark); next = scan.peek()) {
+    // Behind the first uncommitted batch, none was committed.
+    for (; next !== undefined && !isUncommitted(next); next = scan.peek()) {
       const isSound = scan.read(next) !== undefined;
       if (!isSound) scan.skip(next);
       else [end, last] = [scan.at, next.lastNumber];
       lost = isSound ? undefined : next.lastNumber;
     }
-    const beyond = next === undefined ? lastBeyond(scan, end, mark) : 0;
+    const beyond = next === undefined ? lastBeyond(scan, end, isUncommitted) : 0;
     if (beyond > (lost ?? 0)) lost = beyond;
-    const isNone = scan.before === undefined && end === SEGMENT_HEADER_BYTES && scan.length > end;
-    if (isNone) lost = newest;
+    if (scan.before === undefined && end === SEGMENT_HEADER_BYTES) lost = newest;
     const open = lost === undefined && next !== undefined && scan.read(next) !== undefined ? next : undefined;
     return { end, last, ...(lost !== undefined && { lost }), ...(open && { open }) };
   } finally {
@@ -44,18 +45,32 @@ export function soundPart(path: string, first: number, newest: number, mark: Log
   }
 }
 
-/** The last number behind bytes that are no batch: a damaged header hides what is behind it from readers. 0 where nothing is sound there. */
-function lastBeyond(scan: SegmentScan, end: number, mark: LogMark): number {
+/** The last sound number behind damaged bytes: a damaged header hides later batches from readers. 0 where none is sound. */
+function lastBeyond(scan: SegmentScan, end: number, isUncommitted: (batch: ScannedBatch) => boolean): number {
   scan.at = end;
   let last = 0;
-  for (let next = scan.peekSound(); next !== undefined && !isUncommitted(next, mark); next = scan.peekSound()) {
+  for (let next = scan.peekSound(); next !== undefined && !isUncommitted(next); next = scan.peekSound()) {
     last = next.lastNumber;
     scan.skip(next);
   }
   return last;
 }
 
-/** The log has no frame behind the one that was its last before this batch. */
-function isUncommitted(batch: LogMark, now: LogMark): boolean {
-  return batch.last === now.last && batch.lastSum === now.lastSum;
+/** Whether the log's last frame is still the one before this batch, or an earlier one: a power cut took the frames of batches before it. */
+function isBehind(batch: LogMark, now: LogMark): boolean {
+  return batch.last > now.last || (batch.last === now.last && batch.lastSum === now.lastSum);
+}
+
+/**
+ * A node goes on behind a batch once that was applied, and the stream has it though a power cut took it from the log: the last batch alone
+ * may be uncommitted.
+ */
+function lastOf(scan: SegmentScan, now: LogMark): (batch: ScannedBatch) => boolean {
+  let last = 0;
+  for (let next = scan.peek(); next !== undefined; next = scan.peek()) {
+    last = next.at;
+    scan.skip(next);
+  }
+  scan.at = SEGMENT_HEADER_BYTES;
+  return (batch) => batch.at === last && isBehind(batch, now);
 }

@@ -33,7 +33,7 @@ export type BindingEventType = (typeof CHANGE_TYPES)[keyof typeof CHANGE_TYPES];
 export interface BindingEvent {
   /**
    * `registered`, `refreshed`: the binding as it is now. The others end it: `unregistered` by its client, `expired`, `evicted`
-because its AOR had too many, `flow-ended` with its connection, `removed` by an operator.
+   * because its AOR had too many, `flow-ended` with its connection, `removed` by an operator.
    */
   readonly type: BindingEventType;
   readonly shard: number;

@@ -1,5 +1,5 @@
-// Static bindings and aliases as lookups read them: by key, as images like those of registered bindings. Looks twice a second whether
-// the file has changed. The file itself is static-file's.
+// Static bindings and aliases for lookups: by key, as images like those of registered bindings. Checks twice a second whether
+// the file has changed. static-file.ts reads the file.
 // @hot
 
 import { setTime, setU16 } from '../../core/binding/binding.ts';
@@ -22,12 +22,15 @@ import { findStatic, type StaticContact, type StaticContent, staticFile } from '
 const LOOK_MS = 500;
 const ALIASES_DEEP_MAX = 8;
 const NONE = new Uint8Array(0);
-/** The end of 9999: nothing outlives it. */
+/** The end of the year 9999: no binding outlives it. */
 const FOR_EVER_MS = 253_402_300_799_000;
+
+/** A content for lookups: the first of its entries by the first word of their keys. */
+export type StaticEntries = ReadonlyMap<number, Entry>;
 
 interface Entry {
   readonly key: Uint32Array;
-  /** Of an alias: the AOR it stands for, and that one's key. */
+  /** Of an alias: its target AOR, and that AOR's key. */
   readonly target: { readonly key: Uint32Array; readonly text: string } | null;
   /** Back to back. */
   readonly images: Uint8Array;
@@ -44,14 +47,11 @@ export interface StaticTableOptions {
 
 export class StaticTable {
   private readonly options: StaticTableOptions;
-  private entries = new Map<number, Entry>();
-  /** What there was before the last change. */
-  private before = new Map<number, Entry>();
-  /** Counts changes of the content. */
-  generation = 0;
+  /** Another map after each change. */
+  entries: StaticEntries = new Map();
   private lookedAt = 0;
   private mark = '';
-  /** Why the file was not read when it was looked at last. */
+  /** Reason why the file was not read at the last check. */
   private problem: string | undefined;
 
   constructor(options: StaticTableOptions) {
@@ -69,7 +69,7 @@ export class StaticTable {
     if (this.options.data !== null) this.look(this.options.data);
   }
 
-  /** What an alias stands for; null where the key is none's. */
+  /** Target of an alias; null where the key is no alias's. */
   target(key: Uint32Array): Entry['target'] {
     const entry = find(this.entries, key);
     return entry === null ? null : entry.target;
@@ -81,36 +81,40 @@ export class StaticTable {
     return entry === null || entry.images.length === 0 ? null : entry.images;
   }
 
-  /** Whether the last change of the content was one of the AOR's bindings. @cold */
-  hasChanged(key: Uint32Array): boolean {
+  /** Whether the AOR's bindings are others than they were in `before`. @cold */
+  hasChanged(key: Uint32Array, before: StaticEntries): boolean {
     const now = find(this.entries, key)?.images ?? NONE;
-    const then = find(this.before, key)?.images ?? NONE;
+    const then = find(before, key)?.images ?? NONE;
     return Buffer.compare(now, then) !== 0;
   }
 
-  /** Takes another content. @cold */
+  /** Sets the content. @cold */
   set(content: StaticContent): void {
-    this.before = this.entries;
-    this.entries = new Map();
-    this.generation++;
-    for (const [aor, contacts] of Object.entries(content.bindings)) this.add(aor, null, contacts);
-    for (const alias of Object.keys(content.aliases)) this.add(alias, endOf(content.aliases, alias), []);
+    const entries = new Map<number, Entry>();
+    for (const [aor, contacts] of Object.entries(content.bindings)) this.add(entries, aor, null, contacts);
+    for (const alias of Object.keys(content.aliases)) this.add(entries, alias, endOf(content.aliases, alias), []);
+    this.entries = entries;
   }
 
   /** @cold */
-  private add(text: string, target: string | null, contacts: readonly StaticContact[]): void {
+  private add(
+    entries: Map<number, Entry>,
+    text: string,
+    target: string | null,
+    contacts: readonly StaticContact[],
+  ): void {
     const key = this.options.aor(text)?.key.slice();
     const of = target === null ? undefined : this.options.aor(target);
     if (key === undefined || (target !== null && of === undefined)) return;
-    this.entries.set(key[0], {
+    entries.set(key[0], {
       key,
       target: of === undefined ? null : { key: of.key.slice(), text: of.text },
       images: Buffer.concat(contacts.map(imageOf)),
-      next: this.entries.get(key[0]),
+      next: entries.get(key[0]),
     });
   }
 
-  /** What cannot be read is looked at again; it is told once, and again when that is mended. @cold */
+  /** Reads a changed or unreadable file. A problem is reported once, and again after it was solved in between. @cold */
   private look(data: string): void {
     const file = staticFile(data);
     let problem: string | undefined;
@@ -123,14 +127,14 @@ export class StaticTable {
       if (of !== this.mark) this.set(found.content);
       this.mark = of;
     } catch (error) {
-      problem = error instanceof Error ? error.message : String(error); // what was read before stays in force
+      problem = error instanceof Error ? error.message : String(error); // the content read before stays in force
     }
     if (problem !== undefined && problem !== this.problem) this.options.failed(problem);
     this.problem = problem;
   }
 }
 
-function find(entries: ReadonlyMap<number, Entry>, key: Uint32Array): Entry | null {
+function find(entries: StaticEntries, key: Uint32Array): Entry | null {
   let entry = entries.get(key[0]);
   while (entry !== undefined && !sameKey(entry.key, key)) entry = entry.next;
   return entry ?? null;
@@ -140,7 +144,7 @@ function sameKey(a: Uint32Array, b: Uint32Array): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }
 
-/** The AOR at the end of a chain of aliases; null where it is a circle. @cold */
+/** The AOR at the end of a chain of aliases; null for a circle. @cold */
 function endOf(aliases: StaticContent['aliases'], alias: string): string | null {
   let aor = alias;
   for (let deep = 0; deep <= ALIASES_DEEP_MAX; deep++) {

@@ -1,25 +1,26 @@
-// Subscriptions of a shard on disk, so that they outlive the process: lines of JSON behind a checksum, appended as things happen. A new
-// file is begun at each start and whenever the last one has grown; what lives is copied into it a bounded piece at a time, then the
-// files before it are removed.
+// Subscriptions of a shard on disk, so that they outlive the process: lines of JSON behind a checksum, appended at each event. A new
+// file is begun at each start and when the last one has grown; live subscriptions are copied into it a bounded piece at a time, then the
+// earlier files are removed.
 
 import { closeSync, fdatasyncSync, mkdirSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { SubscriptionRecord } from '../../core/subscriptions/subscription.ts';
 import { nodeFiles } from '../../location/files/file-calls.ts';
+import { syncPath } from '../../location/files/sync-path.ts';
 
 const SUFFIX = '.subscriptions';
-/** A file grows by about so much beyond twice what lives before the next one begins. */
+/** The next file begins when this one exceeds twice the live bytes by this much. */
 const FILE_BYTES = 16 << 20;
 /** Read at a time. */
 const READ_BYTES = 1 << 20;
 /** Subscriptions copied at a time. */
 const COPIES_MAX = 64;
-/** What a cut of power may take: the subscriptions of so long. */
+/** Maximum age of subscriptions that a loss of power may lose. */
 const SYNC_MS = 1000;
 const SUM_CHARS = 8;
 
-/** Whom a subscription's requests are sent to: a row of Peers, addresses in hex. */
+/** Destination of a subscription's requests: a row of Peers, addresses in hex. */
 export interface StoredPeer {
   readonly family: number;
   readonly ip: string;
@@ -52,7 +53,7 @@ export class SubscriptionJournal {
   private fd = -1;
   private number = 0;
   private bytes = 0;
-  /** Of the subscriptions that were copied into the file. */
+  /** Bytes of the subscriptions copied into the file. */
   private copiedBytes = 0;
   /** Files whose subscriptions are being copied, and the next slot to copy. */
   private old: number[] = [];
@@ -61,8 +62,8 @@ export class SubscriptionJournal {
   private syncedAt = 0;
 
   /**
-   * @param directory made where it is missing
-   * @param syncs whether subscriptions are to outlive a cut of power, but for those of the last second
+   * @param directory made if missing
+   * @param syncs whether subscriptions outlive a loss of power, except those of the last second
    */
   constructor(directory: string, syncs: boolean, fileBytes = FILE_BYTES) {
     this.directory = directory;
@@ -70,24 +71,28 @@ export class SubscriptionJournal {
     this.fileBytes = fileBytes;
   }
 
-  /** Reads what there is and begins a new file. Once, before all else. Throws what the disk says. */
+  /** Reads all subscriptions and begins a new file. Once, before all else. Throws the disk's error. */
   open(): StoredSubscription[] {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    if (this.syncs) nodeFiles.syncDirectory(dirname(this.directory));
     const found = new Map<number, StoredSubscription>();
     this.old = filesOf(this.directory);
-    for (const number of this.old) readFile(this.path(number), found);
+    for (const number of this.old) {
+      if (this.syncs) syncPath(this.path(number)); // a killed process has synced less than is found
+      readFile(this.path(number), found);
+    }
     this.number = this.old.at(-1) ?? 0;
     this.begin();
     return [...found.values()];
   }
 
-  /** A subscription was made, or has changed. Throws what the disk says: then it does not hold. */
+  /** Writes a new or changed subscription. Throws the disk's error; then it is not kept. */
   put(subscription: StoredSubscription): void {
     this.append({ put: subscription });
     this.isDirty = true;
   }
 
-  /** A NOTIFY leaves. */
+  /** Writes that a NOTIFY is sent. */
   told(slot: number, version: number, cseq: number): void {
     this.append({ told: slot, version, cseq });
   }
@@ -97,18 +102,17 @@ export class SubscriptionJournal {
     this.isDirty = true;
   }
 
-  /** Between batches. @param find the subscription of a slot, undefined where it has none @param slots how many slots there are */
+  /** Between batches. @param find the subscription of a slot, undefined where it has none @param slots number of slots */
   work(now: number, slots: number, find: (slot: number) => StoredSubscription | undefined): void {
     if (this.old.length === 0 && this.bytes > this.fileBytes + 2 * this.copiedBytes) {
-      this.old = [this.number];
-      closeSync(this.fd);
+      if (this.syncs && this.isDirty) this.sync(now);
       this.begin();
     }
     if (this.old.length > 0) this.copySome(slots, find);
     if (this.syncs && this.isDirty && this.msToNext(now) === 0) this.sync(now);
   }
 
-  /** Milliseconds until `work` has something to do, 0 when it has, -1 when there is nothing to wait for. */
+  /** Milliseconds until `work` is due, 0 when it is, -1 when there is nothing to wait for. */
   msToNext(now: number): number {
     if (this.old.length > 0) return 0;
     if (!this.syncs || !this.isDirty) return -1;
@@ -132,7 +136,10 @@ export class SubscriptionJournal {
     }
     if (this.cursor < slots) return;
     if (this.syncs) fdatasyncSync(this.fd);
-    for (const number of this.old) rmSync(this.path(number), { force: true });
+    for (const number of this.old) {
+      rmSync(this.path(number), { force: true });
+      if (this.syncs) nodeFiles.syncDirectory(this.directory); // none outlives a newer one, which may have its ends
+    }
     this.old = [];
     this.copiedBytes = this.bytes;
   }
@@ -143,12 +150,18 @@ export class SubscriptionJournal {
     fdatasyncSync(this.fd);
   }
 
+  /** Where no file can be made, the one before stays in use. */
   private begin(): void {
+    const fd = openSync(this.path(this.number + 1), 'a', 0o600);
+    if (this.fd >= 0) {
+      closeSync(this.fd);
+      this.old = [this.number];
+    }
+    this.fd = fd;
     this.number++;
-    this.fd = openSync(this.path(this.number), 'a', 0o600);
-    if (this.syncs) nodeFiles.syncDirectory(this.directory);
     this.bytes = 0;
     this.cursor = 0;
+    if (this.syncs) nodeFiles.syncDirectory(this.directory);
   }
 
   private path(number: number): string {
@@ -157,7 +170,7 @@ export class SubscriptionJournal {
 
   private append(line: Line): void {
     const text = JSON.stringify(line);
-    const bytes = Buffer.from(`\n${sumOf(text)} ${text}`); // behind a line that a full disk has cut short, too
+    const bytes = Buffer.from(`\n${sumOf(text)} ${text}\n`); // the first break ends a line cut short by a full disk
     for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done);
     this.bytes += bytes.length;
   }
@@ -170,7 +183,7 @@ function filesOf(directory: string): number[] {
     .sort((one, other) => one - other);
 }
 
-/** A line that a crash has cut short, or that is damaged, is passed over: its subscriber subscribes anew when a refresh draws 481. */
+/** Skips lines that a crash has cut short, or that are damaged: the subscriber subscribes anew after a 481 to its refresh. */
 function readFile(path: string, found: Map<number, StoredSubscription>): void {
   for (const line of linesOf(path)) {
     const text = line.slice(SUM_CHARS + 1);
@@ -178,7 +191,7 @@ function readFile(path: string, found: Map<number, StoredSubscription>): void {
   }
 }
 
-/** A piece at a time: a million subscriptions are more than a string can hold. */
+/** Lines, a piece at a time: a million subscriptions exceed the length of a string. */
 function* linesOf(path: string): Generator<string> {
   const fd = openSync(path, 'r');
   try {

@@ -70,16 +70,28 @@ export class SubscriptionTable {
     return this.enter(slot, record, this.watched.watch(key, name));
   }
 
-  /** It is new, or has changed. False where the disk would not have it. */
-  keep(entry: Entry): boolean {
-    return this.tryJournal((journal) => journal.put(this.stored(entry)));
+  /**
+   * Writes a record, and the peer of a row with another port as destination, to the journal, then sets the destination. False where the disk
+   * fails: nothing has changed.
+   */
+  change(entry: Entry, record: SubscriptionRecord, peers: Peers, row: number, port: number): boolean {
+    const isKept = this.tryJournal((journal) =>
+      journal.put({ ...this.stored(entry, record), peer: { ...readPeer(peers, row), port } }),
+    );
+    if (!isKept) return false;
+    const { slot } = entry.subscription;
+    copyPeer(peers, row, this.rows, slot);
+    this.rows.port[slot] = port;
+    return true;
   }
 
   /** Writes that a NOTIFY is sent; with the last one also the end. */
   told(entry: Entry): void {
     const { slot, version, cseq, isEnding } = entry.subscription;
-    if (isEnding) this.keep(entry);
-    else this.tryJournal((journal) => journal.told(slot, version, cseq));
+    this.tryJournal((journal) => {
+      if (isEnding) journal.put(this.stored(entry));
+      else journal.told(slot, version, cseq);
+    });
   }
 
   remove({ subscription, aor }: Entry): void {
@@ -116,8 +128,8 @@ export class SubscriptionTable {
     return entry && this.stored(entry);
   }
 
-  private stored({ subscription, aor }: Entry): StoredSubscription {
-    const { slot, record } = subscription;
+  private stored({ subscription, aor }: Entry, record = subscription.record): StoredSubscription {
+    const { slot } = subscription;
     const expiresAt = record.expiresAt - this.ahead;
     return { slot, key: [...aor.key], aor: aor.name, peer: readPeer(this.rows, slot), ...record, expiresAt };
   }

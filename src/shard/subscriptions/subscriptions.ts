@@ -1,10 +1,17 @@
 // Subscriptions to registration events at the shard that owns the AORs (RFC 3680, RFC 6665): a SUBSCRIBE makes, refreshes or ends one, a
-// committed change is told to those of its AOR. What a request must be is core/subscriptions'; sending is the notifier's.
+// committed change is sent to those of its AOR. core/subscriptions checks requests; notifier.ts sends.
 
 import { deriveKey } from '../../core/auth/derived-key.ts';
 import type { Changes } from '../../core/binding/changes.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
-import { dialogNames, newDialog, notifierContact, refreshedDialog, rowsText } from '../../core/subscriptions/dialog.ts';
+import {
+  type Dialog,
+  dialogNames,
+  newDialog,
+  notifierContact,
+  refreshedDialog,
+  rowsText,
+} from '../../core/subscriptions/dialog.ts';
 import {
   acceptSubscribe,
   checkLengths,
@@ -22,14 +29,14 @@ import type { UserAgentServer } from '../../core/uas/uas.ts';
 import type { LocationStore } from '../../location/location-store.ts';
 import { table } from '../../sip/parser/slab.ts';
 import { H_EVENT, T_CSEQ } from '../../sip/parser/span-table.ts';
-import { ANSWERED_BY_MAIN, copyPeer, TRANSPORT_UDP } from '../../sip/sources.ts';
+import { ANSWERED_BY_MAIN, TRANSPORT_UDP } from '../../sip/sources.ts';
 import { COUNTER } from '../observe/counters.ts';
 import type { EventSink } from '../observe/event-ring.ts';
 import { PacedLog } from '../observe/paced-log.ts';
 import type { OutgoingRequests } from '../outgoing/outgoing-requests.ts';
 import type { ShardLog } from '../shard-options.ts';
 import { sooner } from '../sooner.ts';
-import type { StaticTable } from '../statics/static-table.ts';
+import type { StaticEntries, StaticTable } from '../statics/static-table.ts';
 import { Notifier } from './notifier.ts';
 import { notifierInstance, notifierTag } from './notifier-names.ts';
 import { RegistrationState } from './registration-state.ts';
@@ -37,11 +44,11 @@ import type { SubscriptionOptions } from './subscription-options.ts';
 import { type Entry, SubscriptionTable } from './subscription-table.ts';
 import type { WatchedAor } from './watched-aors.ts';
 
-/** When who found no room may come again. */
+/** Retry-After of a SUBSCRIBE beyond the maximum. */
 const FULL_AGAIN_S = 60;
-/** Between two subscriptions that were read from the disk: each is told the full state, and not all at once. */
+/** Interval between full states to subscriptions read from the disk, so that not all are sent at once. */
 const RESUME_STEP_MS = 2;
-/** How often static bindings are looked at where somebody watches. */
+/** Interval of checks for static bindings while registrations are watched. */
 const STATICS_MS = 1000;
 
 interface SubscriptionParts {
@@ -56,7 +63,7 @@ interface SubscriptionParts {
   readonly log: ShardLog;
 }
 
-/** Of the request that is decided about. */
+/** Of the current request. */
 interface Asked {
   /** Its AOR: key and canonical name. */
   readonly key: Uint32Array;
@@ -73,9 +80,10 @@ export class Subscriptions {
   /** Names this notifier in its GRUUs (RFC 6665 §4.5.1). */
   private readonly instance: string;
   private readonly statics: StaticTable | null;
-  private staticGeneration = 0;
+  /** At the last check. */
+  private seenStatics: StaticEntries = new Map();
   private policy: Policy;
-  /** Who is told when: a clock set back neither silences nor prolongs a subscription. */
+  /** Time of the schedule: a clock set back neither silences nor prolongs a subscription. */
   private readonly time = new SteadyTime();
   /** By `time`. */
   private now = 0;
@@ -105,7 +113,7 @@ export class Subscriptions {
     this.notifier.configure(policy.subscriptions, givesGruus(policy));
   }
 
-  /** Whether anybody watches an AOR: else its changes need not be gathered. */
+  /** Whether an AOR is watched: else its changes need not be collected. */
   watches(key: Uint32Array): boolean {
     return this.table.watched.has(key);
   }
@@ -114,7 +122,7 @@ export class Subscriptions {
     return this.table.count > 0;
   }
 
-  /** Hears of committed changes beside `others`. */
+  /** A receiver of committed changes, for subscriptions and `others`. */
   heardWith(others: EventSink | undefined): EventSink {
     const { table, state } = this;
     return {
@@ -130,8 +138,8 @@ export class Subscriptions {
   }
 
   /**
-   * Decides about the SUBSCRIBE in the table, whose sender may watch the AOR; the status of the answer written.
-   * @param again its answer is forgotten: nobody has asked who sent this copy, and it makes nothing
+   * Answers the SUBSCRIBE in the table, whose sender may watch the AOR; returns the status of the answer written.
+   * @param again its answer is forgotten: this copy's sender is not authenticated, so it makes no subscription
    */
   serve(exchange: ShardExchange, asked: Asked, uas: UserAgentServer, again: boolean): number {
     const refused =
@@ -149,7 +157,7 @@ export class Subscriptions {
     return again ? refuseUnknown(exchange) : this.make(exchange, asked, aor, localTag, uas);
   }
 
-  /** The response in the table; key of the AOR that it is about, undefined where it answers nothing of this shard's. */
+  /** Takes the response in the table. Returns the key of its AOR, undefined where it answers no request of this shard. */
   answered(clock: number): Uint32Array | undefined {
     this.begin(clock);
     return this.notifier.answered(this.now);
@@ -161,7 +169,7 @@ export class Subscriptions {
     this.notifier.notSent(this.now);
   }
 
-  /** Behind a commit: what is due is put where it is sent from. */
+  /** After a commit: passes due NOTIFYs to the outgoing requests. */
   work(clock: number): void {
     this.begin(clock);
     if (this.statics !== null && this.any) this.lookAtStatics(this.statics, clock);
@@ -170,7 +178,7 @@ export class Subscriptions {
     this.counters[COUNTER.subscriptions] = this.table.count;
   }
 
-  /** Milliseconds until `work` has something to do, 0 when it has, -1 when there is nothing to wait for. */
+  /** Milliseconds until `work` is due, 0 when it is, -1 when there is nothing to wait for. */
   msToNext(clock: number): number {
     if (this.now === 0) return 0;
     const now = this.time.at(clock);
@@ -178,7 +186,7 @@ export class Subscriptions {
     return this.any && this.statics !== null ? sooner(own, STATICS_MS) : own;
   }
 
-  /** The first moment that this life of the shard sees: subscriptions of the ones before go on. */
+  /** At the first call in this life of the shard, resumes the subscriptions of earlier ones. */
   private begin(clock: number): void {
     const now = this.time.at(clock);
     this.table.ahead = now - clock;
@@ -203,64 +211,60 @@ export class Subscriptions {
     localTag: string,
     uas: UserAgentServer,
   ): number {
-    const { now } = this;
     const { perAorMax, perShardMax } = this.policy.subscriptions;
     if (this.table.count >= perShardMax) return uas.busy(exchange, FULL_AGAIN_S);
     if ((watched?.subscriptions.length ?? 0) >= perAorMax) return refuseTooMany(exchange);
     const name = Buffer.from(aor.subarray(0, aorLength));
     const dialog = newDialog(localTag, notifierContact(name, this.instance), rowsText(H_EVENT) ?? 'reg');
-    const seconds = grantedS(this.policy.subscriptions);
-    const status = this.accept(exchange, seconds, dialog.contact, uas);
-    if (status !== 200) return status;
-    const { seesDevices } = exchange.work;
-    const record = { dialog, expiresAt: now + seconds * 1000, version: 0, cseq: 0, seesDevices };
+    const record = { dialog, expiresAt: this.now, version: 0, cseq: 0, seesDevices: false };
     const entry = this.table.add(record, key, name.toString('latin1'));
-    this.aim(exchange, entry);
-    if (this.granted(entry, record.expiresAt)) return 200;
-    this.notifier.remove(entry);
-    exchange.result.reset();
-    return uas.notKept(exchange, FULL_AGAIN_S);
+    const status = this.grant(exchange, entry, dialog, uas);
+    if (status !== 200) this.notifier.remove(entry);
+    return status;
   }
 
   private refresh(exchange: ShardExchange, entry: Entry | undefined, uas: UserAgentServer, again: boolean): number {
     if (entry === undefined || entry.subscription.isEnding) return refuseUnknown(exchange);
-    const { subscription } = entry;
-    const { dialog } = subscription;
+    const { dialog } = entry.subscription;
     if (dialog.event !== rowsText(H_EVENT)) return refuseUnknown(exchange);
     const cseq = table[T_CSEQ] >>> 0;
     if (cseq === dialog.remoteCseq) return this.repeat(exchange, entry);
     if (cseq < dialog.remoteCseq || again) return refuseStale(exchange);
-    const { now } = this;
-    const seconds = grantedS(this.policy.subscriptions);
-    const status = this.accept(exchange, seconds, dialog.contact, uas);
-    if (status !== 200) return status;
-    this.notifier.forget(entry);
-    subscription.dialog = refreshedDialog(dialog);
-    subscription.seesDevices = exchange.work.seesDevices;
-    this.aim(exchange, entry);
-    this.granted(entry, now + seconds * 1000);
-    return 200;
+    return this.grant(exchange, entry, refreshedDialog(dialog), uas);
   }
 
-  /** From here on requests take the way of this one's answer: whoever may subscribe can send them to nobody else. */
-  private aim({ request }: ShardExchange, { subscription }: Entry): void {
-    const { rows } = this.table;
-    copyPeer(request.peers, request.peer, rows, subscription.slot);
-    rows.port[subscription.slot] = answerPort(request);
-  }
-
-  /** Its answer is forgotten, and the same once more. */
+  /** Makes a forgotten answer once more. */
   private repeat(exchange: ShardExchange, { subscription }: Entry): number {
     const left = subscription.isEnding ? 0 : Math.ceil((subscription.expiresAt - this.now) / 1000);
     return acceptSubscribe(exchange, Math.max(0, left), subscription.dialog.contact);
   }
 
-  /** False where the disk would not have it. */
-  private granted(entry: Entry, expiresAt: number): boolean {
-    entry.subscription.granted(expiresAt, this.now);
+  /**
+   * Writes down what the request changes, then puts it in force; returns the status of the answer written. Later requests go to where that
+   * answer goes, so that a subscriber cannot have them sent to others. Where the disk fails, a subscription goes on as it was, as its
+   * subscriber takes it to (RFC 6665 §4.1.2.2).
+   */
+  private grant(exchange: ShardExchange, entry: Entry, dialog: Dialog, uas: UserAgentServer): number {
+    const { now } = this;
+    const { subscription } = entry;
+    const { request, result } = exchange;
+    const { seesDevices } = exchange.work;
+    const seconds = grantedS(this.policy.subscriptions);
+    const status = this.accept(exchange, seconds, dialog.contact, uas);
+    if (status !== 200) return status;
+    const expiresAt = now + seconds * 1000;
+    const record = { ...subscription.record, dialog, seesDevices, expiresAt: seconds === 0 ? 0 : expiresAt };
+    if (!this.table.change(entry, record, request.peers, request.peer, answerPort(request))) {
+      result.reset();
+      return uas.notKept(exchange, FULL_AGAIN_S);
+    }
+    this.notifier.forget(entry);
+    subscription.dialog = dialog;
+    subscription.seesDevices = seesDevices;
+    subscription.granted(expiresAt, now);
     this.counters[COUNTER.subscribed]++;
-    this.notifier.plan(entry, this.now);
-    return this.table.keep(entry);
+    this.notifier.plan(entry, now);
+    return 200;
   }
 
   private accept(exchange: ShardExchange, seconds: number, contact: string, uas: UserAgentServer): number {
@@ -270,13 +274,14 @@ export class Subscriptions {
     return uas.failed(exchange);
   }
 
-  /** Static bindings have changed: by the full state, for what they were is known no more. */
+  /** After a change of static bindings the full state is sent, since the former ones are no longer known. */
   private lookAtStatics(statics: StaticTable, now: number): void {
     statics.refresh(now);
-    if (statics.generation === this.staticGeneration) return;
-    this.staticGeneration = statics.generation;
+    const { seenStatics } = this;
+    if (statics.entries === seenStatics) return;
+    this.seenStatics = statics.entries;
     for (const aor of this.table.watched.all()) {
-      if (!statics.hasChanged(aor.key)) continue;
+      if (!statics.hasChanged(aor.key, seenStatics)) continue;
       for (const subscription of aor.subscriptions) subscription.outdated();
       this.planAll(aor);
     }

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { type CheckpointPlace, CheckpointWriter } from '../../location/checkpoint/checkpoint.ts';
 import { checkpointFiles } from '../../location/checkpoint/checkpoint-files.ts';
-import { GENERATION_BYTES } from '../../location/log/generation-size.ts';
+import { GENERATION_BYTES } from '../../location/log/generation/generation-size.ts';
 import { syncLog } from '../../location/log/log-files.ts';
 import { LogPositions, NO_CHECKPOINT } from '../../location/log/log-positions.ts';
 import type { TableNews, TableParts } from '../../location/table/binding-table.ts';
@@ -98,7 +98,8 @@ export class Checkpointer {
     try {
       writer = new CheckpointWriter(around.place);
       await this.copyInto(writer, began);
-      around.syncLog(end.last, marks.head); // without `durable` nobody else sees to it
+      // Without `durable` no other thread syncs the log. The checkpoint before has seen to what it names.
+      around.syncLog(before === NO_CHECKPOINT ? marks.tail : before, marks.head);
       writer.finish(end);
     } catch (error) {
       this.notBefore = performance.now() + RETRY_MS;

@@ -9,6 +9,7 @@ import { type ClusterFlows, NODE_GONE, NODE_SILENT, NODE_THERE } from '../../clu
 import { FRAME_BEAT } from '../../cluster/peers/peer-frame.ts';
 import { ROLE_COPYING } from '../../cluster/roles.ts';
 import type { ShardTable } from '../../cluster/shard-table.ts';
+import { FRAME_LEVEL } from '../../cluster/stream-frame.ts';
 import { beatSubject } from '../../cluster/stream-names.ts';
 import { deriveKey } from '../../core/auth/derived-key.ts';
 import type * as abi from '../../transport/linux/linux-abi.ts';
@@ -25,8 +26,6 @@ const DECIDE_MS = 50;
 const GONE_MS = 60_000;
 /** After a standstill of so long this node has to hear the others again before it judges them. */
 const STOOD_MS = 1000;
-/** Format of frames that this version reads. */
-const LEVEL = 1;
 const SID = 1;
 
 export interface BeatParts {
@@ -145,7 +144,7 @@ export class Beats implements NatsUser {
       name: options.node,
       life: options.life,
       number: ++this.number,
-      level: LEVEL,
+      level: FRAME_LEVEL,
       clock,
       policy: options.policyDigest,
       draining: this.orders.draining,

@@ -1,19 +1,30 @@
 // The location store: a churn of records, refreshes and removals, with checkpoints written beside it where asked for.
 
-import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { checkpointIn } from '../../../src/location/checkpoint/checkpoint.ts';
 import { checkpointFiles } from '../../../src/location/checkpoint/checkpoint-files.ts';
 import { LmdbLog } from '../../../src/location/log/lmdb-log.ts';
 import type { Durability } from '../../../src/location/log/log.ts';
+import { syncLog } from '../../../src/location/log/log-files.ts';
 import { LogStore } from '../../../src/location/log/log-store.ts';
 import { WriteSet } from '../../../src/location/write-set.ts';
 import { Checkpointer, surroundingsOf } from '../../../src/threads/checkpoint/checkpointer.ts';
-import { apply, type ChurnOptions, churnBatch, contentOf, contentOfState, type State } from '../../crash/churn.ts';
-import type { Content, Run, Subject } from '../subject.ts';
+import {
+  apply,
+  applyPlain,
+  type ChurnOptions,
+  churnBatch,
+  contentOf,
+  contentOfState,
+  putPlain,
+  type State,
+} from '../../crash/churn.ts';
+import { keyWords } from '../../location/store-records.ts';
+import { type Content, firstDifference, type Run, type Subject } from '../subject.ts';
 
 const CHECKPOINT_EVERY = 7;
+/** Of all lives of a recording. */
+const STEPS_MAX = 200;
 
 /** Of a seed: few AORs with large records, or many with small ones. */
 function churnOf(seed: number): ChurnOptions {
@@ -30,6 +41,16 @@ interface LogOptions {
   readonly checkpoints?: boolean;
   /** Small ones are cleaned and dropped within a recording. */
   readonly generationBytes?: number;
+  /** A stream has all steps, as in a cluster. */
+  readonly followed?: boolean;
+}
+
+/** As a log in a cluster: nothing is dropped before all is on disk. */
+class FollowedLog extends LmdbLog {
+  override dropTail(): void {
+    this.sync();
+    super.dropTail(true);
+  }
 }
 
 export class LogRun implements Run {
@@ -40,12 +61,13 @@ export class LogRun implements Run {
   private readonly checkpoints: boolean;
   private channel: MessageChannel | undefined;
 
-  constructor(directory: string, seed: number, { durability, checkpoints, generationBytes }: LogOptions) {
+  constructor(directory: string, seed: number, options: LogOptions) {
+    const { durability, checkpoints, generationBytes, followed = false } = options;
     this.directory = `${directory}/shard-0`;
     this.churn = churnOf(seed);
     this.checkpoints = checkpoints === true;
-    const log = new LmdbLog(this.directory, durability, generationBytes);
-    this.store = new LogStore(log, checkpointIn(checkpointFiles(this.directory)));
+    const log = new (followed ? FollowedLog : LmdbLog)(this.directory, durability, generationBytes);
+    this.store = new LogStore(log, checkpointIn(checkpointFiles(this.directory)), { endsAtDamage: followed });
     const { checkpoint, replayed } = this.store;
     if (checkpoint.problem !== undefined) throw new Error(`a checkpoint that does not count: ${checkpoint.problem}`);
     const { aside, missing } = log.problems;
@@ -81,7 +103,7 @@ export class LogRun implements Run {
     const checkpointer = new Checkpointer(source, 0, {
       ...surroundingsOf(source),
       sleep: () => Promise.resolve(),
-      syncLog: () => syncFiles(join(directory, 'log')), // whatever the size of a generation
+      syncLog: (from, to) => syncLog(directory, from, to, store.log.generationBytes),
     });
     await checkpointer.write();
     while (receiveMessageOnPort(port2) !== undefined);
@@ -89,18 +111,78 @@ export class LogRun implements Run {
   }
 }
 
+/** AORs that each step registers beside the churn and that expire in the next one: a commit each, which its own batch makes last. */
+const EXPIRING = 3;
+const EXPIRING_BYTES = 100;
+
+function expiringOf(seed: number, n: number): readonly number[] {
+  return Array.from({ length: EXPIRING }, (_, i) => churnOf(seed).aors + n * EXPIRING + i);
+}
+
+class ExpiringRun extends LogRun {
+  private readonly seed: number;
+  private readonly batch = new WriteSet();
+
+  constructor(directory: string, seed: number) {
+    super(directory, seed, { durability: 'durable', generationBytes: 256 << 10 });
+    this.seed = seed;
+  }
+
+  override async step(n: number): Promise<void> {
+    const { seed, store, batch } = this;
+    for (const aor of n > 0 ? expiringOf(seed, n - 1) : []) {
+      const [k0, k1, k2, k3] = keyWords(aor);
+      batch.clear();
+      batch.put(k0, k1, k2, k3, 0);
+      store.commit(batch, n + 1, false);
+    }
+    churnBatch(store, batch, churnOf(seed), n);
+    for (const aor of expiringOf(seed, n)) putPlain(batch, aor, n, EXPIRING_BYTES);
+    store.commit(batch, n + 1);
+  }
+}
+
+/** With what the last two steps registered, whether it has expired or not. */
+function expiringContent(seed: number, steps: number): Map<string, string> {
+  const state: State = new Map();
+  for (let n = 0; n < steps; n++) {
+    apply(state, churnOf(seed), n);
+    for (const aor of n >= steps - 2 ? expiringOf(seed, n) : []) applyPlain(state, aor, n);
+  }
+  return contentOfState(state);
+}
+
+/** Makes the steps again that a cut of power took, as a stream brings them. */
+class FollowedRun extends LogRun {
+  private next: number;
+
+  constructor(directory: string, seed: number, options: LogOptions) {
+    super(directory, seed, { ...options, followed: true });
+    const { replayed, log } = this.store;
+    if (replayed.lacksMoved || replayed.damaged.length + log.problems.missing.length > 0)
+      throw new Error(`it does not end at the damage: ${JSON.stringify([replayed, log.problems])}`);
+    this.next = prefixOf(this.content(), seed, STEPS_MAX) ?? 0;
+  }
+
+  override async step(n: number): Promise<void> {
+    while (this.next <= n) await super.step(this.next++);
+  }
+}
+
+/** After how many steps, at most, a log had this content. */
+function prefixOf(content: Content, seed: number, most: number): number | undefined {
+  const state: State = new Map();
+  for (let steps = 0; steps <= most; apply(state, churnOf(seed), steps++)) {
+    const expected = contentOfState(state);
+    if (expected.size === content.size && [...expected].every(([key, text]) => content.get(key) === text)) return steps;
+  }
+  return undefined;
+}
+
 export function expectedContent(seed: number, steps: number): Content {
   const state: State = new Map();
   for (let n = 0; n < steps; n++) apply(state, churnOf(seed), n);
   return contentOfState(state);
-}
-
-function syncFiles(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    const fd = openSync(join(folder, name), 'r');
-    fsyncSync(fd);
-    closeSync(fd);
-  }
 }
 
 function subjectOf(name: string, options: LogOptions): Subject {
@@ -135,5 +217,37 @@ export const PROCESS_LOG: Subject = {
     for (const [key, text] of found)
       if (!ever.has(`${key} ${recordOf(text)}`)) return `${key}: ${text}, which never was`;
     return undefined;
+  },
+};
+
+/** Nothing is promised of what was acknowledged, since a stream has it: what is there is what was there after some step. */
+export const FOLLOWED_LOG: Subject = {
+  name: 'log-followed',
+  steps: 60,
+  open: (directory, seed) =>
+    new FollowedRun(directory, seed, { durability: 'process', checkpoints: true, generationBytes: 128 << 10 }),
+  expected: expectedContent,
+  check: (found, { seed, acknowledged, most = acknowledged + 1 }) =>
+    prefixOf(found, seed, most) === undefined
+      ? `after ${acknowledged} steps ${found.size} AORs, as never before`
+      : undefined,
+};
+
+export const EXPIRING_LOG: Subject = {
+  name: 'expiries',
+  steps: 60,
+  open: (directory, seed) => new ExpiringRun(directory, seed),
+  expected: expiringContent,
+  /** What the last step registered may have expired in the one under way; what the step before did has, once the last one was acknowledged. */
+  check(found, { seed, acknowledged, most = acknowledged + 1 }) {
+    const problems: (string | undefined)[] = [];
+    for (let steps = acknowledged; steps <= most; steps++) {
+      const expected = expiringContent(seed, steps);
+      for (let n = Math.max(0, steps - 2); n < steps; n++)
+        for (const aor of expiringOf(seed, n).map(String))
+          if (!found.has(aor) || (n === steps - 2 && steps === acknowledged)) expected.delete(aor);
+      problems.push(firstDifference(found, expected));
+    }
+    return problems.includes(undefined) ? undefined : `after ${acknowledged} steps ${problems[0]}`;
   },
 };

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { openDataDirectory } from '../../../src/server/data/data-directory.ts';
 import { DataDirectoryError } from '../../../src/server/data/directory-error.ts';
+import { DATA_FORMAT, OLDEST_IN_PLACE } from '../../../src/server/data/directory-meta.ts';
 import { bundle } from '../../support/bundle.ts';
 import { Child, killAll } from '../../support/child-process.ts';
 
@@ -44,21 +45,22 @@ function refusal(shards = 2): DataDirectoryError {
 }
 
 describe('data directory', () => {
-  it.each([3, 4])(
-    'of format %i becomes one of the fifth where it lies, which the version before does not open',
+  it.each(Array.from({ length: DATA_FORMAT - OLDEST_IN_PLACE }, (_, i) => OLDEST_IN_PLACE + i))(
+    'of format %i becomes one of today’s where it lies, which the version before does not open',
     (format) => {
       const first = openDataDirectory(path, { shards: 2 });
       first.close();
       const file = join(path, 'aorta.json');
       const { checksum: _, ...meta } = JSON.parse(readFileSync(file, 'utf8'));
-      expect(meta.format).toBe(5);
+      expect(meta.format).toBe(DATA_FORMAT);
       for (const name of [file, `${file}.copy`]) writeFileSync(name, JSON.stringify({ ...meta, format }));
       const again = openDataDirectory(path, { shards: 2 });
       expect(again.move).toBeUndefined();
-      expect(again.bindings).toMatchObject({ path, shards: 2, format: 5 });
+      expect(again.bindings).toMatchObject({ path, shards: 2, format: DATA_FORMAT });
       expect(again.secret).toEqual(first.secret);
       again.close();
-      for (const name of [file, `${file}.copy`]) expect(JSON.parse(readFileSync(name, 'utf8')).format).toBe(5);
+      for (const name of [file, `${file}.copy`])
+        expect(JSON.parse(readFileSync(name, 'utf8')).format).toBe(DATA_FORMAT);
     },
   );
 
@@ -144,8 +146,8 @@ describe('data directory', () => {
 
   it('refuses a newer format, whatever else that has', () => {
     mkdirSync(path);
-    writeFileSync(join(path, 'aorta.json'), JSON.stringify({ format: 6, nodes: [] }));
-    expect(refusal()).toMatchObject({ kind: 'newer', message: expect.stringContaining('format 6') });
+    writeFileSync(join(path, 'aorta.json'), JSON.stringify({ format: DATA_FORMAT + 1, nodes: [] }));
+    expect(refusal()).toMatchObject({ kind: 'newer', message: expect.stringContaining(`format ${DATA_FORMAT + 1}`) });
   });
 
   it('starts by the copy of a damaged description, whichever bit of it flipped, and keeps what was damaged', () => {

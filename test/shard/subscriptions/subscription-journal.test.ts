@@ -1,11 +1,22 @@
 // Subscriptions on disk: what a life of a shard has is found by the next, damage and full disks aside.
 
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { MemoryStore } from '../../../src/location/memory-store.ts';
-import { SubscriptionJournal } from '../../../src/shard/subscriptions/subscription-journal.ts';
+import { type StoredSubscription, SubscriptionJournal } from '../../../src/shard/subscriptions/subscription-journal.ts';
 import { register } from '../../support/virtual-shard.ts';
 import { WatchedShard } from '../../support/watched-shard.ts';
 
@@ -31,6 +42,27 @@ function shard({ directory, store, now, fileBytes }: Life): WatchedShard {
   const journal = new SubscriptionJournal(directory, false, fileBytes);
   const subscriptions = { journal, sentBy: [{ host: '192.0.2.1', port: 5060 }], udpByMain: false };
   return new WatchedShard({ store, subscriptions, ...(now !== undefined && { now }) });
+}
+
+const STORED: StoredSubscription = {
+  ...{ slot: 0, key: [1, 2, 3, 4], aor: 'alice@example.com', expiresAt: 0, version: 0, cseq: 0, seesDevices: false },
+  peer: {
+    ...{ family: 4, ip: '', port: 5060, transport: 0, listener: 0, flow: 0, node: 0, answeredByMain: 0, local: '' },
+  },
+  dialog: {
+    ...{ callId: 'a', localTag: 'b', local: 'c', remoteTag: 'd', remote: 'e', target: 'f', contact: 'g' },
+    ...{ routes: [], event: 'reg', remoteCseq: 1 },
+  },
+};
+
+/** A shard whose disk has failed, perhaps after it had granted a subscription. */
+function onBrokenDisk(life: Life = { directory: newDirectory(), store: new MemoryStore() }, grantedS = 0) {
+  const journal = new SubscriptionJournal(life.directory, false);
+  const broken = new WatchedShard({ store: life.store, subscriptions: { journal, sentBy: [], udpByMain: false } });
+  broken.pass(1);
+  const to = grantedS > 0 ? broken.watch({ expires: grantedS }).to : '';
+  journal.close();
+  return { broken, to };
 }
 
 const files = (directory: string) => readdirSync(directory).sort();
@@ -117,13 +149,46 @@ describe('a subscription', () => {
     expect(after.counter('subscriptions')).toBe(callIds.length);
   });
 
-  it('is not granted where the disk would not have it', () => {
-    const closed = new SubscriptionJournal(newDirectory(), false);
-    const broken = new WatchedShard({ subscriptions: { journal: closed, sentBy: [], udpByMain: false } });
-    broken.pass(1);
-    closed.close();
+  it('is not granted where the disk would not have it, and counts as refused', () => {
+    const { broken } = onBrokenDisk();
     const answer = broken.subscribe();
     expect([answer.status, broken.requests.length, broken.counter('subscriptions')]).toEqual([503, 0, 0]);
+    expect(broken.counter('subscribed')).toBe(0);
     expect(broken.log).toContain('subscriptions cannot be written');
+  });
+
+  it.each([600, 0])('goes on as it was where the disk would not have its refresh of %i s', (expires) => {
+    const life = { directory: newDirectory(), store: new MemoryStore() };
+    const { broken, to } = onBrokenDisk(life, 120);
+    broken.pass(20_000);
+    const contact = '<sip:elsewhere@192.0.2.9:5070>';
+    const answer = broken.subscribe({ to, cseq: 2, expires, contact }, { port: 5099 });
+    expect([answer.status, answer.header('Retry-After'), broken.counter('subscribed')]).toEqual([503, ['60'], 1]);
+    expect(broken.notified()).toEqual([]);
+    broken.send(register({ contacts: ['<sip:desk@192.0.2.8>'] }));
+    const [told] = broken.notified();
+    expect([told.requestUri, broken.requests.at(-1)?.port]).toEqual(['sip:watcher@192.0.2.9:5070', 5060]);
+    expect(told.subscription).toBe('active;expires=100');
+
+    const after = shard({ ...life, now: broken.now });
+    expect(after.settle(6000)[0].requestUri).toBe('sip:watcher@192.0.2.9:5070');
+    expect(after.subscribe({ to, cseq: 2, expires: 600 }).status).toBe(200);
+  });
+
+  it('stays in its file where no other can be made', () => {
+    const directory = newDirectory();
+    const place = join(directory, 'here');
+    const journal = new SubscriptionJournal(place, false, 0);
+    journal.open();
+    const put = (slot: number) => journal.put({ ...STORED, slot });
+    put(1);
+    renameSync(place, join(directory, 'away'));
+    expect(() => journal.work(0, 0, () => undefined)).toThrow('ENOENT');
+    const strange = openSync(join(directory, 'strange'), 'w'); // takes the lowest free number
+    put(2);
+    closeSync(strange);
+    expect(readFileSync(join(directory, 'strange'), 'utf8')).toBe('');
+    renameSync(join(directory, 'away'), place);
+    expect(new SubscriptionJournal(place, false).open().map(({ slot }) => slot)).toEqual([1, 2]);
   });
 });

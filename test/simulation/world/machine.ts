@@ -189,7 +189,7 @@ export class Machine<M extends Message> {
     });
     frames.synced();
     frames.forget(0, this.log.tail);
-    this.store = new LogStore(this.log, checkpointIn(checkpointsOn(disk)), undefined, now);
+    this.store = new LogStore(this.log, checkpointIn(checkpointsOn(disk)), { now });
   }
 
   /** A bit of the log flips. Returns the places it is in, for the story. */

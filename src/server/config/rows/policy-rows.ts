@@ -3,7 +3,7 @@
 import { BINDINGS_MAX } from '../../../core/register/working-bindings.ts';
 import type { DomainPolicy, Policy } from '../../../core/uas/policy.ts';
 import { ANSWER_RING_BYTES_MIN } from '../../../core/uas/transaction-sizes.ts';
-import { GENERATION_BYTES } from '../../../location/log/generation-size.ts';
+import { GENERATION_BYTES } from '../../../location/log/generation/generation-size.ts';
 import { MESSAGE_BYTES_MAX } from '../../../sip/parser/slab.ts';
 import { LENIENCIES, type Leniency } from '../../../sip/parser/strictness.ts';
 import { TRANSPORT_NAMES } from '../../../sip/sources.ts';
@@ -333,10 +333,11 @@ export const parserRows = section('Messages are read this strictly.', {
   ),
 });
 
-const withLowerNames = <In>(kind: Kind<Readonly<Record<string, readonly string[]>>, In>) =>
+const withLowerNames = <T, In>(kind: Kind<Readonly<Record<string, T>>, In>) =>
   mapped(kind, withLowerHosts, (values) => values);
 
-export const homeRows = {
+/** Values by domain. */
+export const byDomainRows = {
   'service-route': row(
     'policy.serviceRoutes',
     withLowerNames(byName('domain', routes)),
@@ -344,6 +345,10 @@ export const homeRows = {
     'Answers to users of a domain have this Service-Route, the first hop first; `*` stands for all other domains (RFC 3608).',
     { example: { 'example.com': ['<sip:proxy.example.com;lr>'] } },
   ),
+};
+
+export const homeRows = {
+  ...byDomainRows,
   'associated-uris': row(
     'policy.associatedUris',
     withLowerNames(byName('user@domain', headerValues('URI', parseAssociated))),

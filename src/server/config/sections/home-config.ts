@@ -26,12 +26,12 @@ function bare(text: string): string {
   return text.replace(/^<(.*)>$/, '$1');
 }
 
-/** Names of domains, and the host of users, in lower case, as the registrar looks for them. */
-export function withLowerHosts(values: Readonly<Record<string, readonly string[]>>): Record<string, readonly string[]> {
+/** Domains, and the hosts of users, in lower case, as the registrar looks them up. */
+export function withLowerHosts<T>(values: Readonly<Record<string, T>>): Record<string, T> {
   return Object.fromEntries(
-    Object.entries(values).map(([name, list]) => {
+    Object.entries(values).map(([name, value]) => {
       const at = name.lastIndexOf('@') + 1;
-      return [name.slice(0, at) + canonicalDomain(name.slice(at)), list];
+      return [name.slice(0, at) + canonicalDomain(name.slice(at)), value];
     }),
   );
 }

@@ -1,25 +1,30 @@
-// A generation that is written: an LMDB environment, a value per frame under its address (decisions/0100). LMDB maps no file but this
-// one, which it has made itself in this life; whatever was there before is read by its bytes (generation-file.ts).
+// A generation that is written: an LMDB environment, a value per frame under its address (decisions/0100). LMDB maps no file but this one, which it
+// has made itself in this life; older files are read as bytes (generation-file.ts).
 
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import * as lmdb from 'lmdb';
-import { diskSpace } from '../files/disk-space.ts';
-import { demandDescriptors, makeLock } from '../files/lmdb-guard.ts';
-import { GenerationFile, PAGE_BYTES, PAGE_HEADER_BYTES, VALUE_BYTES_MIN } from './generation-file.ts';
+import { diskSpace } from '../../files/disk-space.ts';
+import { demandDescriptors, makeLock } from '../../files/lmdb-guard.ts';
+import type { Durability } from '../log.ts';
+import {
+  GenerationFile,
+  KEY_BYTES,
+  LASTING_KEY_BYTES,
+  PAGE_BYTES,
+  PAGE_HEADER_BYTES,
+  VALUE_BYTES_MIN,
+} from './generation-file.ts';
 
-import type { Durability } from './log.ts';
-
-const KEY_BYTES = 8;
-/** Pages that a transaction may take besides its value: leaf, branch, free list, and what splits. */
+/** Pages that a transaction may need besides its value: leaf, branch, free list, and splits. */
 const TREE_PAGES = 8;
-/** How far ahead of the last page the file is zeroed: a write into blocks that are there syncs twice as fast. */
+/** Zeroed bytes ahead of the last page: a write into existing blocks syncs twice as fast. */
 const ZEROED_BYTES = 1 << 20;
-/** With less on the disk nothing is zeroed ahead: a neighbour that makes its file finds the last blocks. */
+/** With less free space nothing is zeroed ahead: the last blocks are left to a neighbour that makes its file. */
 const AHEAD_ROOM_BYTES = 16 << 20;
 const ZEROS = new Uint8Array(1 << 16);
-/** Of the package's transactionSync: abortable and synchronous, as it is by default; and LMDB's own MDB_NOSYNC. */
+/** Flags of the package's transactionSync: abortable and synchronous, as by default; and LMDB's own MDB_NOSYNC. */
 const SYNCED = 3;
 const UNSYNCED = SYNCED | 0x10000;
 
@@ -36,16 +41,17 @@ export class LmdbGeneration {
   /** For zeros; LMDB has descriptors of its own. */
   private readonly fd: number;
   private readonly key = Buffer.alloc(KEY_BYTES);
-  /** Where the file ends in zeros or pages, and where its pages end at the latest. */
+  private readonly lastingKey = this.key.subarray(0, LASTING_KEY_BYTES);
+  /** End of the file with its zeros, and the latest end of its pages. */
   private zeroed = 0;
   private pagesMax = 0;
   /** Probable place of the next value. */
   private next = 2;
 
   /**
-   * Makes the file, which must not be there yet.
-   * @param bytesMax that the file may have
-   * @param head the value that says which log it belongs to
+   * Makes the file, which must not exist yet.
+   * @param bytesMax size limit of the file
+   * @param head the value that names its log
    */
   constructor(path: string, number: number, bytesMax: number, durability: Durability, head: Uint8Array) {
     this.number = number;
@@ -76,7 +82,7 @@ export class LmdbGeneration {
     return Math.max(this.zeroed, this.pagesMax * PAGE_BYTES);
   }
 
-  /** Whether a frame of so many bytes fits. */
+  /** Whether a frame of `length` bytes fits. */
   fits(length: number): boolean {
     const pages = pagesOf(length) + TREE_PAGES;
     const pagesIn = this.bytesMax / PAGE_BYTES;
@@ -85,8 +91,8 @@ export class LmdbGeneration {
   }
 
   /**
-   * Commits a frame, at least VALUE_BYTES_MIN of its buffer, and returns where in the file it lies. Throws where that is not certain; the
-   * environment must not be used any more then.
+   * Commits a frame, at least VALUE_BYTES_MIN of its buffer, and returns its offset in the file. Throws if the commit is not certain; the
+   * environment must not be used after that.
    * @param lasting false: the next commit's sync is soon enough
    */
   commit(bytes: Uint8Array, length: number, address: number, lasting: boolean): number {
@@ -98,7 +104,7 @@ export class LmdbGeneration {
     this.extend(size);
     this.key.writeUInt32BE(Math.floor(address / 4294967296), 0);
     this.key.writeUInt32BE(address % 4294967296, 4);
-    this.put(this.key, bytes.subarray(0, size), lasting ? SYNCED : UNSYNCED);
+    this.put(lasting ? this.lastingKey : this.key, bytes.subarray(0, size), lasting ? SYNCED : UNSYNCED);
     const page = this.file.pageOf(bytes, this.next);
     this.next = page + pagesOf(size);
     return page * PAGE_BYTES + PAGE_HEADER_BYTES;
@@ -108,23 +114,23 @@ export class LmdbGeneration {
     fdatasyncSync(this.fd);
   }
 
-  /** @param synced what waits for a sync gets it, and so does the last meta page */
-  finish(synced: boolean): void {
+  /** Syncs the unsynced frames and the last meta page, and closes it for writes. */
+  finish(): void {
     try {
-      if (synced) this.sync();
+      this.sync();
     } finally {
       this.abandon();
     }
   }
 
-  /** Closes what is written to; `file` stays open. */
+  /** Closes the environment for writes; `file` stays open. */
   abandon(): void {
     void this.environment.close(); // at once: it has no transaction of its own
     closeSync(this.fd);
     rmSync(`${this.path}-lock`, { force: true });
   }
 
-  /** Takes back that it was made. */
+  /** Undoes the creation. */
   discard(): void {
     this.abandon();
     this.file.close();
@@ -144,8 +150,8 @@ export class LmdbGeneration {
   }
 
   /**
-   * Zeros ahead where there is room, never over pages in use. Throws where the pages of this commit have none: the package must not
-   * meet a full disk, since its message for that is longer than the memory it takes for it, and the process ends.
+   * Zeros ahead where there is space, never over pages in use. Throws if the pages of this commit have none. The package must not
+   * meet a full disk: its message for that overflows its own buffer, and the process ends.
    */
   private extend(length: number): void {
     const pages = pagesOf(length) + TREE_PAGES;
@@ -196,7 +202,7 @@ function removeFiles(path: string): void {
   rmSync(`${path}-lock`, { force: true });
 }
 
-/** LMDB's errors carry a number; those of the system get its name, as everywhere else. */
+/** LMDB's errors have a number; those of the system get its name, as everywhere else. */
 function named(error: unknown): unknown {
   const { code } = error as { code?: unknown };
   if (typeof code !== 'number' || code <= 0) return error;
