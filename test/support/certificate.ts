@@ -9,16 +9,20 @@ export interface Certificate {
   readonly keyFile: string;
 }
 
-export function selfSigned(name = 'localhost', days = 30): Certificate {
+/** @param names for which it is, as in subjectAltName */
+export function selfSigned(
+  name = 'localhost',
+  days = 30,
+  names = `DNS:${name},DNS:localhost,IP:127.0.0.1`,
+): Certificate {
   const directory = temporaryDirectory();
   const certFile = join(directory, 'cert.pem');
   const keyFile = join(directory, 'key.pem');
-  const names = `subjectAltName=DNS:${name},DNS:localhost,IP:127.0.0.1`;
   execFileSync(
     'openssl',
     // biome-ignore format: a command line
     ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', String(days), '-keyout', keyFile,
-      '-out', certFile, '-subj', `/CN=${name}`, '-addext', names],
+      '-out', certFile, '-subj', `/CN=${name}`, '-addext', `subjectAltName=${names}`],
     { stdio: 'ignore' },
   );
   return { certFile, keyFile };

@@ -2,7 +2,9 @@
 // loopback, each with a directory of its own.
 
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child, poll, which } from './child-process.ts';
@@ -144,7 +146,8 @@ export class NatsServers {
       if (!leader || metas.some((meta) => meta?.leader !== leader)) return undefined;
       const others = metas.find((meta) => meta?.replicas !== undefined)?.replicas ?? [];
       const present = others.filter(({ current, offline }) => current && offline !== true);
-      return present.length === this.ports.length - 1 || undefined;
+      if (present.length < this.ports.length - 1) return undefined;
+      return (await Promise.all(this.ports.map(isListening))).every(Boolean) || undefined;
     };
     await poll('a meta leader on all NATS servers', ms, seen).catch((error: unknown) => {
       const outputs = this.children.map((child) => child.output()).join('\n');
@@ -216,4 +219,16 @@ interface Jsz {
   readonly account_details?: readonly {
     readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[];
   }[];
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }

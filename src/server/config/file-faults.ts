@@ -35,6 +35,7 @@ export function fileFaults({ admin, auth, cluster, feed, push, tls }: Config, pa
     ...pem([...nats, 'ca'], cluster?.nats.ca),
     ...pair(nats, ['cert', cluster?.nats.cert], ['key', cluster?.nats.key]),
     ...secret(['feed', 'nats', 'credentials'], feed?.nats?.credentials),
+    ...pem(['feed', 'nats', 'ca'], feed?.nats?.ca),
   ];
 }
 

@@ -1,5 +1,5 @@
-// One place that changes are sent to: in their order, each at least once, from where the last life stopped. What it does not accept is
-// sent again after a pause that grows; how it is sent is the sink's.
+// Delivery of changes to one destination: in their order, each at least once, from the last life's position on. Refused changes are
+// sent again after a growing pause; the sink does the sending.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import * as z from 'zod';
@@ -7,45 +7,46 @@ import { SmallFile } from '../../location/files/small-file.ts';
 import type { RetryConfig } from '../config/sections/feed-config.ts';
 import type { Log } from '../process/log.ts';
 import { reasonOf } from '../process/reason-of.ts';
+import { withinTime } from '../process/time-limit.ts';
 import type { FeedEntry, FeedReader } from './feed-reader.ts';
 
 export interface Sink {
-  /** Of its file, its metrics and its lines in the log. */
+  /** Name of its file, its metrics and its lines in the log. */
   readonly name: 'webhook' | 'nats';
-  /** Resolves when all are accepted; rejects where some may not be. */
+  /** Resolves when all entries are accepted; rejects where some may not be. */
   send(entries: readonly FeedEntry[], signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface DeliveryReport {
   readonly to: string;
-  /** Number of the last change that was accepted, or that it began behind. */
+  /** Number of the last accepted change, or of the change that it began after. */
   readonly sequence: number;
   readonly delivered: number;
   readonly failures: number;
-  /** Failed attempts since the last that succeeded. */
+  /** Failed attempts since the last success. */
   readonly retries: number;
-  /** How often changes were gone before they could be sent. */
+  /** How many times changes were gone before they could be sent. */
   readonly gaps: number;
-  /** Whether so many attempts have failed that they are made seldom. */
+  /** Whether the breaker is open: after many failures attempts are rare. */
   readonly open: boolean;
-  /** Age of the oldest change that waits, in seconds. */
+  /** Age of the oldest waiting change, in seconds. */
   readonly lagS: number;
 }
 
 interface DeliveryOptions {
   readonly sink: Sink;
   readonly config: RetryConfig & { readonly batchMax: number };
-  /** Keeps how far it is. */
+  /** File with its position. */
   readonly file: string;
-  /** What it begins behind where it is new. */
+  /** Number that a new delivery begins after. */
   readonly first: number;
   readonly open: (after: number) => FeedReader;
   readonly wait: (reader: FeedReader, signal: AbortSignal) => Promise<void>;
   readonly log: Log;
 }
 
-/** Between two notes of how far it is: what was sent since is sent again after a crash. */
+/** Interval of writing the position: changes sent since are sent again after a crash. */
 const NOTE_MS = 1000;
 const Place = z.strictObject({ sequence: z.number().int().nonnegative() });
 
@@ -58,6 +59,8 @@ export class Delivery {
   private notedAt = 0;
   private isNoted = true;
   private inARow = 0;
+  /** Failures of the disk since the feed was read and its place noted. */
+  private troubles = 0;
   private oldestAt = 0;
   private delivered = 0;
   private failures = 0;
@@ -80,10 +83,7 @@ export class Delivery {
   }
 
   start(): void {
-    const { log, sink } = this.options;
-    this.running = this.run().catch((error: unknown) => {
-      log('error', 'changes are not sent any more', { to: sink.name, error: String(error) });
-    });
+    this.running = this.run();
   }
 
   async close(): Promise<void> {
@@ -97,9 +97,17 @@ export class Delivery {
     return this.inARow >= this.options.config.failures;
   }
 
+  /** Begins again behind the last accepted change where the disk fails. */
   private async run(): Promise<void> {
-    const { open, wait, config } = this.options;
     const { signal } = this.ending;
+    while (!signal.aborted)
+      await this.follow(signal).catch((error: unknown) =>
+        pause(this.troubled(error), undefined, { signal, ref: false }).catch(() => {}),
+      );
+  }
+
+  private async follow(signal: AbortSignal): Promise<void> {
+    const { open, wait, config } = this.options;
     const reader = open(this.sequence);
     try {
       while (!signal.aborted) {
@@ -118,14 +126,14 @@ export class Delivery {
     }
   }
 
-  /** False: it was told to stop. */
+  /** False: it was stopped. */
   private async sendAll(entries: readonly FeedEntry[], signal: AbortSignal): Promise<boolean> {
     const { sink, config } = this.options;
     const [first] = entries;
     this.oldestAt = first.type === 'lost' ? Date.now() : first.at;
     while (!signal.aborted) {
       try {
-        await sink.send(entries, AbortSignal.any([signal, AbortSignal.timeout(config.timeoutMs)]));
+        await withinTime(config.timeoutMs, signal, (stop) => sink.send(entries, stop));
         this.succeeded();
         return true;
       } catch (error) {
@@ -152,10 +160,22 @@ export class Delivery {
   }
 
   private note(): void {
-    if (this.isNoted) return;
-    this.notedAt = Date.now();
-    this.file.note({ sequence: this.sequence });
-    this.isNoted = true;
+    if (!this.isNoted) {
+      this.notedAt = Date.now();
+      this.file.note({ sequence: this.sequence });
+      this.isNoted = true;
+    }
+    if (this.troubles > 0) this.options.log('info', 'the feed is read and noted again', { to: this.options.sink.name });
+    this.troubles = 0;
+  }
+
+  /** Returns the pause before the next attempt, in ms. */
+  private troubled(error: unknown): number {
+    const { sink, log } = this.options;
+    this.troubles++;
+    const told = { to: sink.name, error: reasonOf(error) };
+    if (this.troubles === 1) log('error', 'the feed cannot be read, or its place not noted', told);
+    return this.pauseMs(this.troubles);
   }
 
   private succeeded(): void {
@@ -172,7 +192,12 @@ export class Delivery {
     const told = { to: sink.name, error: reasonOf(error) };
     if (this.inARow === 1) log('warn', 'changes were not accepted', told);
     if (this.inARow === config.failures) log('error', 'changes wait', told);
-    if (this.isOpen) return config.retryMaxMs;
-    return Math.min(config.retryMaxMs, config.retryMs * 2 ** (this.inARow - 1)) * (0.5 + Math.random() / 2);
+    return this.isOpen ? config.retryMaxMs : this.pauseMs(this.inARow);
+  }
+
+  /** Grows with the failures in a row. */
+  private pauseMs(failures: number): number {
+    const { retryMs, retryMaxMs } = this.options.config;
+    return Math.min(retryMaxMs, retryMs * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
   }
 }

@@ -3,6 +3,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { nodeFiles } from '../../location/files/file-calls.ts';
 import { createFeedMemory, FeedNumbers } from '../../shard/feed/feed-memory.ts';
 import type { FeedOptions } from '../../shard/feed/feed-writer.ts';
 import { every } from '../../transport/every.ts';
@@ -51,7 +52,8 @@ export class Feed {
     this.directory = join(setUp.data, FOLDER);
     for (let shard = 0; shard < setUp.shards; shard++)
       mkdirSync(this.shardDirectory(shard), { recursive: true, mode: 0o700 });
-    // Numbers rise although a directory came from a backup, or the feed was removed: none stands for two changes.
+    if (setUp.durability === 'durable') for (const path of [this.directory, setUp.data]) nodeFiles.syncDirectory(path);
+    // Numbers rise even if the directory came from a backup, or the feed was removed: no number refers to two changes.
     const last = Math.max(Date.now() * 1000, ...shardDirectories(this.directory).map(newestNumber));
     this.memory = createFeedMemory(setUp.shards, last);
     this.numbers = new FeedNumbers(this.memory);

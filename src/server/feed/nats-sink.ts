@@ -1,7 +1,8 @@
 // Changes as messages of NATS: a JetStream stream acknowledges each, and drops repetitions by its ID.
 
 import { readFileSync } from 'node:fs';
-import { connect, credsAuthenticator, headers, type NatsConnection } from '@nats-io/transport-node';
+import { connect, credsAuthenticator, headers, type NatsConnection, type TlsOptions } from '@nats-io/transport-node';
+import { identityCheck } from '../../transport/nats/nats-identity.ts';
 import type { NatsConfig } from '../config/sections/feed-config.ts';
 import { readMeta } from '../data/directory-meta.ts';
 import type { Sink } from './delivery.ts';
@@ -43,6 +44,7 @@ export class NatsSink implements Sink {
       name: 'aorta',
       timeout: timeoutMs,
       maxReconnectAttempts: -1,
+      ...tlsOf(this.config),
       ...(token !== undefined && { token }),
       ...(credentials !== undefined && { authenticator: credsAuthenticator(readFileSync(credentials)) }),
     });
@@ -68,4 +70,12 @@ export class NatsSink implements Sink {
     const domain = entry.aor.slice(entry.aor.lastIndexOf('@') + 1);
     return `${this.config.subject}.${domain.replace(/[^A-Za-z0-9_-]/g, '_')}.${entry.type}`;
   }
+}
+
+/** The library passes over `tls://`. With this option nothing is sent to a server that does not encrypt. */
+function tlsOf({ servers, ca }: NatsConfig): { tls?: TlsOptions } {
+  if (!servers.some((server) => /^tls:/i.test(server))) return {};
+  const hosts = servers.map((server) => new URL(`http://${server.replace(/^.*:\/\//, '')}`).hostname);
+  const check = identityCheck(hosts.map((host) => host.replace(/^\[|\]$/g, '')));
+  return { tls: { handshakeFirst: false, ...(ca !== undefined && { caFile: ca }), ...check } };
 }

@@ -1,15 +1,17 @@
-// Pushes of one service on their way: attempts until their time is over, with pauses that grow, and a breaker for all of them.
+// Pushes of one service in progress: attempts until their time is over, with growing pauses, and a breaker for all of them.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PushConfig } from '../config/sections/push-config.ts';
 import type { Log } from '../process/log.ts';
 import { reasonOf } from '../process/reason-of.ts';
+import { withinTime } from '../process/time-limit.ts';
 import { CircuitBreaker } from '../users/circuit-breaker.ts';
 import type { PushBudget } from './push-budget.ts';
 import { type Push, type PushAnswer, type PushProvider, RetryLater } from './push-provider.ts';
 
 /**
- * `put off`: more pushes were due than may leave, or the service is left alone. `failed`: it has not taken it in time.
+ * `put off`: more pushes were due than may leave, or the service gets none for a while. `failed`: it has not accepted the push
+ * in time.
  */
 export type PushOutcome = PushAnswer | 'failed' | 'put off';
 export type PushCounts = Readonly<Record<PushOutcome, number>>;
@@ -24,7 +26,7 @@ export class PushSender {
   private readonly breaker: CircuitBreaker;
   private readonly log: Log;
   private readonly closing = new AbortController();
-  /** The service has said that it wants to be left alone until then. */
+  /** The service has asked for a pause until then. */
   private quietUntil = 0;
 
   constructor(provider: PushProvider, limits: SenderLimits, budget: PushBudget, log: Log) {
@@ -35,12 +37,16 @@ export class PushSender {
     this.log = log;
   }
 
-  /** Whether the service is left alone. */
+  /** Whether the service gets no pushes for a while. */
   get isOpen(): boolean {
     return this.breaker.isOpen(Date.now());
   }
 
-  /** Never rejects. @param patienceMs how long the push may wait for its turn */
+  private get isReady(): boolean {
+    return Date.now() >= this.quietUntil && this.breaker.isReady(Date.now());
+  }
+
+  /** Never rejects. @param patienceMs longest wait of the push for its turn */
   async send(push: Push, patienceMs: number): Promise<PushOutcome> {
     const outcome = await this.attempts(push, patienceMs);
     this.counts[outcome]++;
@@ -55,11 +61,12 @@ export class PushSender {
   private async attempts(push: Push, patienceMs: number): Promise<PushOutcome> {
     const { signal } = this.closing;
     const { retryMs } = this.limits;
+    if (!this.isReady) return 'put off'; // before it takes a place that another service could have
     const turn = this.budget.take(Date.now(), patienceMs);
     if (turn < 0) return 'put off';
     if (turn > 0) await pause(turn, undefined, { signal, ref: false }).catch(() => {});
     for (let tried = 0; !signal.aborted; tried++) {
-      if (Date.now() < this.quietUntil || !this.breaker.allows(Date.now())) return tried === 0 ? 'put off' : 'failed';
+      if (!this.isReady || !this.breaker.allows(Date.now())) return tried === 0 ? 'put off' : 'failed';
       const answer = await this.attempt(push);
       if (answer !== undefined) return answer;
       const wait = Math.max(retryMs * 2 ** tried * (0.75 + Math.random() / 2), this.quietUntil - Date.now());
@@ -69,12 +76,11 @@ export class PushSender {
     return 'failed';
   }
 
-  /** Undefined: it may be made again. */
+  /** Undefined: another attempt may follow. */
   private async attempt(push: Push): Promise<PushAnswer | undefined> {
     const { provider, limits, log } = this;
     try {
-      const stop = AbortSignal.any([this.closing.signal, AbortSignal.timeout(limits.timeoutMs)]);
-      const answer = await provider.send(push, stop);
+      const answer = await withinTime(limits.timeoutMs, this.closing.signal, (stop) => provider.send(push, stop));
       if (this.breaker.succeeded()) log('info', 'pushes are taken again', { service: provider.name });
       return answer;
     } catch (error) {

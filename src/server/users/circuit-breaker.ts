@@ -18,11 +18,15 @@ export class CircuitBreaker {
     this.options = options;
   }
 
-  /** Whether asking may be tried now. The one that is let through an open breaker must report how it went. */
+  /** Whether a question would be allowed now. */
+  isReady(now: number): boolean {
+    return this.failed < this.options.failures || (now >= this.openUntil && !this.trying);
+  }
+
+  /** Whether a question is allowed now. One that an open breaker allows must report its result. */
   allows(now: number): boolean {
-    if (this.failed < this.options.failures) return true;
-    if (now < this.openUntil || this.trying) return false;
-    this.trying = true;
+    if (!this.isReady(now)) return false;
+    this.trying = this.failed >= this.options.failures;
     return true;
   }
 

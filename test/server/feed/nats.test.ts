@@ -1,11 +1,14 @@
 // Changes as NATS messages: a real server with JetStream, gone and back while changes are made.
 
+import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createRegistrar, type Registrar, type RegistrarOptions } from '../../../src/index.ts';
 import { Aorta, removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
+import { selfSigned } from '../../support/certificate.ts';
 import { killAll, poll } from '../../support/child-process.ts';
 import { NatsServers, natsMissing } from '../../support/nats-servers.ts';
 import { SipClient } from '../../support/sip-client.ts';
@@ -55,6 +58,28 @@ async function started(options: RegistrarOptions): Promise<Registrar> {
 }
 
 const add = (registrar: Registrar, aor: string) => registrar.bindings.add(aor, { contact: 'sip:phone@192.0.2.1' });
+
+it('a tls:// server that offers no TLS hears no token', async () => {
+  const heard: string[] = [];
+  const plain = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (bytes) => heard.push(bytes.toString('latin1')));
+    socket.write('INFO {"server_id":"X","version":"2.11.0","proto":1,"headers":true,"max_payload":1048576}\r\n');
+  }).listen(0, '127.0.0.1');
+  await once(plain, 'listening');
+  const servers = [`tls://127.0.0.1:${(plain.address() as AddressInfo).port}`];
+  const told: string[] = [];
+  const registrar = await started({
+    ...{ domains: ['example.com'], data: temporaryDirectory() },
+    feed: { nats: { servers, token: 'secret', retryMs: 50 } },
+    log: (_, event, fields) => told.push(`${event}: ${fields?.error}`),
+  });
+  await add(registrar, 'alice@example.com');
+  await poll('a failure', 10_000, () => told.some((line) => line.startsWith('changes were not accepted')));
+  expect(heard).toEqual([]);
+  expect(told.join()).toMatch(/does not support 'tls'/);
+  plain.close();
+});
 
 describe.skipIf(natsMissing())('changes by NATS', () => {
   beforeAll(async () => {
@@ -124,6 +149,27 @@ describe.skipIf(natsMissing())('changes by NATS', () => {
     phone.close();
     await aorta.stop();
     await ask('STREAM.DELETE.documented', {});
+  });
+
+  it('go to a server whose certificate is signed by the configured authority, and to no other', async () => {
+    const { certFile, keyFile } = selfSigned('nats', 30, 'IP:127.0.0.1');
+    const more = `tls { cert_file: "${certFile}", key_file: "${keyFile}" }\n`;
+    const secured = await NatsServers.start({ servers: 1, more });
+    const servers = [`tls://127.0.0.1:${secured.ports[0]}`];
+    const failureWith = async (ca: object) => {
+      const told: string[] = [];
+      const registrar = await started({
+        ...{ domains: ['example.com'], data: temporaryDirectory() },
+        feed: { nats: { servers, retryMs: 50, ...ca } },
+        log: (_, event, fields) => told.push(`${event}: ${fields?.error}`),
+      });
+      await add(registrar, 'alice@example.com');
+      return poll('a failure', 10_000, () => told.find((line) => line.startsWith('changes were not accepted')));
+    };
+    expect(await failureWith({})).toMatch(/self-signed certificate/);
+    // No stream is there: a server that is trusted says so.
+    expect(await failureWith({ ca: certFile })).toMatch(/no stream accepts aorta\.events/);
+    await secured.close();
   });
 
   it('wait for a stream where something else answers; what is sent again is there once', async () => {

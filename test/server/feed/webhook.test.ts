@@ -1,12 +1,14 @@
 // Changes as webhooks: a real receiver, a real server, and both of them failing.
 
 import { createHmac } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { createRegistrar, type Registrar, type RegistrarOptions } from '../../../src/index.ts';
+import { collectGarbage } from '../../../src/threads/rehearsal/collect-garbage.ts';
 import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
 import { Child, killAll, poll, run } from '../../support/child-process.ts';
 import { freePort } from '../../support/free-ports.ts';
@@ -142,6 +144,45 @@ describe('webhooks', () => {
     ]);
   });
 
+  it('are sent again where the receiver says nothing in time', async () => {
+    let requests = 0;
+    const silent = createTcpServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => requests++);
+    }).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const webhook = { url, secret: SECRET, timeoutMs: 300, retryMs: 50 };
+    const registrar = await started({ data: temporaryDirectory(), feed: { webhook } });
+    await add(registrar, 'alice');
+    await poll('an attempt', 5000, () => requests > 0);
+    collectGarbage(); // which must not take the limit of its time with it
+    await poll('the next attempt', 5000, () => requests > 1);
+    silent.close();
+  });
+
+  it('go on while their place in the feed cannot be written, and are told of that once', async () => {
+    const to = receiver();
+    const webhook = { url: await to.open(), secret: SECRET, retryMs: 50, retryMaxMs: 100 };
+    const told: string[] = [];
+    const data = temporaryDirectory();
+    const registrar = await started({ data, feed: { webhook }, log: (level, event) => told.push(`${level} ${event}`) });
+    const obstacle = join(data, 'feed', 'webhook.json.new'); // a directory in the way, as a full disk would be
+    mkdirSync(obstacle);
+    await add(registrar, 'alice');
+    await poll('the line', 5000, () => told.some((line) => line.startsWith('error')));
+    await add(registrar, 'bob');
+    await poll('the next change', 5000, () => to.events.length >= 2);
+    rmdirSync(obstacle);
+    await poll('the end of it', 5000, () => told.includes('info the feed is read and noted again'));
+    const noted = JSON.parse(readFileSync(join(data, 'feed', 'webhook.json'), 'utf8')) as { sequence: number };
+    expect(noted.sequence).toBe(to.events.at(-1)?.sequence);
+    expect(to.told).toEqual(['registered alice', 'registered bob']);
+    expect(told.filter((line) => line.startsWith('error'))).toEqual([
+      'error the feed cannot be read, or its place not noted',
+    ]);
+  });
+
   it.each([302, 307, 404, 410])('are not taken by a receiver that answers %i', async (status) => {
     const to = receiver();
     const webhook = { url: await to.open(), secret: SECRET, retryMs: 50, retryMaxMs: 100 };
@@ -243,6 +284,7 @@ describe('webhooks', () => {
     await poll('all that was acknowledged', 10_000, () => missing().length === 0).catch(() => {});
     expect(acknowledged.length).toBeGreaterThan(40);
     expect(missing()).toEqual([]);
+    expect(to.events.filter(({ type }) => type === 'lost')).toEqual([]);
     const numbers = new Map<number, string>();
     for (const { sequence, aor = '' } of to.events) {
       expect(numbers.get(sequence) ?? aor).toBe(aor); // what comes twice has its number again

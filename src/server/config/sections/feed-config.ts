@@ -38,6 +38,8 @@ export interface NatsConfig extends RetryConfig {
   /** A file with a JWT and a seed, as `nsc` writes it. */
   readonly credentials?: string;
   readonly token?: string;
+  /** A file with the certificates of authorities for `tls://` servers; without it, those of the system count. */
+  readonly ca?: string;
   /** Messages that wait for their acknowledgement at a time. */
   readonly batchMax: number;
 }

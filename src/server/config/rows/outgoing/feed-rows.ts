@@ -99,6 +99,13 @@ const natsRows = section(
       example: 'aorta.creds',
     }),
     token: row('feed.nats.token', hidden(text()), RESTART, 'The servers want this token.', { example: '…' }),
+    ca: row(
+      'feed.nats.ca',
+      file,
+      RESTART,
+      'The certificates of `tls://` servers are signed by one of this file; without it, by an authority of the system.',
+      { example: '/etc/aorta/nats-ca.pem' },
+    ),
     'batch-max': row(
       'feed.nats.batchMax',
       integer(1, 10_000),
