@@ -242,6 +242,22 @@ for (const { kind, command, tables } of SERVERS) {
       await own.stop();
     });
 
+    it('are asked of the server that the URL names: for an IP address its certificate must have that', async () => {
+      const find = async (url: string) => {
+        const source = await sqlSource({ url, query: SUBSCRIBER_QUERY, tls: 'verify', ca: database.certificate }, 5000);
+        const user = { name: 'clear', realm: REALM };
+        return source.find(user, AbortSignal.timeout(10_000)).finally(() => source.close?.());
+      };
+      try {
+        await database.certify('DNS:localhost');
+        await expect(find(database.url)).rejects.toThrow('127.0.0.1');
+        expect(await find(database.url.replace('127.0.0.1', 'localhost'))).not.toBeNull();
+      } finally {
+        await database.certify();
+      }
+      expect(await find(database.url)).not.toBeNull();
+    });
+
     it('are asked for over a Unix socket, too; a query that is wrong is a failure with its reason', async () => {
       const find = async (query: string) => {
         const source = await sqlSource({ url: database.socketUrl, query }, 5000);

@@ -167,6 +167,12 @@ export class Database {
     await server.end(STOP_MS);
   }
 
+  /** Starts it anew with another certificate. @param names as selfSigned's */
+  async certify(names?: string): Promise<void> {
+    giveCertificate(this.directory, names);
+    await this.restart();
+  }
+
   async restart(): Promise<void> {
     await this.stop();
     this.server = new Child(...unprivileged(this.dialect.serve(this.directory, this.port)), { cwd: this.directory });
@@ -188,14 +194,20 @@ export class Database {
 
 function ownedDirectory(): string {
   const directory = temporaryDirectory();
-  const { certFile, keyFile } = selfSigned();
-  copyFileSync(certFile, join(directory, 'cert.pem'));
-  copyFileSync(keyFile, join(directory, 'key.pem'));
-  chmodSync(join(directory, 'key.pem'), 0o600);
+  giveCertificate(directory);
   mkdirSync(join(directory, 'data'), { mode: 0o700 });
   if (process.getuid?.() !== 0) return directory;
-  for (const name of ['', 'cert.pem', 'key.pem', 'data']) chownSync(join(directory, name), NOBODY, NOBODY);
+  for (const name of ['', 'data']) chownSync(join(directory, name), NOBODY, NOBODY);
   return directory;
+}
+
+function giveCertificate(directory: string, names?: string): void {
+  const { certFile, keyFile } = selfSigned(undefined, undefined, names);
+  const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+  copyFileSync(certFile, cert);
+  copyFileSync(keyFile, key);
+  chmodSync(key, 0o600);
+  if (process.getuid?.() === 0) for (const file of [cert, key]) chownSync(file, NOBODY, NOBODY);
 }
 
 function unprivileged([command, ...args]: readonly string[]): [string, readonly string[]] {

@@ -1,5 +1,5 @@
-// The history on disk: segments of which the oldest are removed, and what stands in them about an AOR, or happened in a while. It is for
-// people: nothing is synced, and a power cut may take the last seconds.
+// The history on disk: segments, the oldest of which are removed, and queries for the entries of an AOR or a period. It is for people:
+// nothing is synced, and a power cut may lose the last seconds.
 
 import { mkdirSync } from 'node:fs';
 import { type FileHandle, open, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ import {
 } from './history-segment.ts';
 
 const SEGMENT_BYTES_MAX = 4 << 20;
-/** Of all that is kept. */
+/** Segments that share the kept bytes. */
 const SEGMENTS_AT_LEAST = 4;
 const NAME = /^(\d{10})\.changes$/;
 
@@ -26,10 +26,10 @@ interface Segment extends Span {
   readonly bytes: number;
 }
 
-/** Places of the full segments that a question has read, by number. */
+/** Places in the full segments that a query has read, by number. */
 export type PlacesRead = Map<number, BigUint64Array>;
 
-/** Epoch ms, both ends included. */
+/** A period in epoch ms, both ends included. */
 export interface While {
   readonly since: number;
   readonly until: number;
@@ -39,7 +39,7 @@ export class HistoryFolder {
   private readonly folder: string;
   private readonly keepBytes: number;
   private readonly segmentBytes: number;
-  /** Those that are full, the oldest first. */
+  /** The full segments, oldest first. */
   private readonly full: Segment[] = [];
   private number = 0;
   private index = new SegmentIndex();
@@ -63,22 +63,18 @@ export class HistoryFolder {
     return history;
   }
 
-  /** Whole entries. Rejects with the system's error; what was not written then is lost. */
+  /** Appends complete entries. Rejects with the system's error; the bytes then are lost, and nothing else. */
   async append(bytes: Buffer): Promise<void> {
-    if (this.file === undefined) {
-      this.file = await open(segmentPath(this.folder, this.number), 'wx', 0o600);
-      await this.file.write(SEGMENT_HEAD);
-      this.length = SEGMENT_HEAD.length;
-    }
+    if (this.file !== undefined && this.length >= this.segmentBytes) await this.seal();
+    this.file ??= await this.begin();
     try {
-      await this.file.writeFile(bytes);
+      await writeAt(this.file, bytes, this.length);
     } catch (error) {
-      await this.file.truncate(this.length).catch(() => {}); // half an entry would hide those behind it
+      await this.file.truncate(this.length).catch(() => {}); // half an entry would hide those after it
       throw error;
     }
     this.index.addWhole(bytes, bytes.length, this.length);
     this.length += bytes.length;
-    if (this.length >= this.segmentBytes) await this.seal();
   }
 
   /** Entries about the AOR of a key, the newest first. */
@@ -92,7 +88,7 @@ export class HistoryFolder {
     }
   }
 
-  /** Entries of a while, the newest first. */
+  /** Entries of a period, the newest first. */
   async *within({ since, until }: While): AsyncGenerator<Buffer> {
     const newest: Segment = { number: this.number, bytes: this.length, from: this.index.from, to: this.index.to };
     for (const { number, from, to } of [...this.full, newest].reverse()) {
@@ -103,7 +99,7 @@ export class HistoryFolder {
     }
   }
 
-  /** The last segment gets its index. */
+  /** Closes the last segment with its index. */
   async close(): Promise<void> {
     if (this.file !== undefined) await this.seal();
   }
@@ -113,14 +109,28 @@ export class HistoryFolder {
     return offsets.length === 0 ? Promise.resolve([]) : readEntries(segmentPath(this.folder, number), offsets, key);
   }
 
+  /** The file of a new segment with its head; one that an attempt before this has left without is begun again. */
+  private async begin(): Promise<FileHandle> {
+    const file = await open(segmentPath(this.folder, this.number), 'w', 0o600);
+    try {
+      await writeAt(file, SEGMENT_HEAD, 0);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    this.length = SEGMENT_HEAD.length;
+    return file;
+  }
+
+  /** Without its index the segment stays the last one. */
   private async seal(): Promise<void> {
     const { number, length, index, file } = this;
+    await this.writeIndex(number, index);
+    this.full.push({ number, bytes: length, from: index.from, to: index.to });
     this.file = undefined;
     this.number++;
     this.index = new SegmentIndex();
     await file?.close();
-    await this.writeIndex(number, index);
-    this.full.push({ number, bytes: length, from: index.from, to: index.to });
     await this.clean();
   }
 
@@ -130,7 +140,7 @@ export class HistoryFolder {
     await rename(`${path}.new`, path);
   }
 
-  /** A segment of an earlier life: without an index the process was killed, and the last entry may be cut off. */
+  /** Finds a segment of an earlier life. Without an index the process was killed, and the last entry may be cut off. */
   private async find(number: number): Promise<void> {
     const path = segmentPath(this.folder, number);
     const found = await readIndex(indexPath(this.folder, number));
@@ -156,4 +166,10 @@ export class HistoryFolder {
       await rm(segmentPath(this.folder, oldest.number), { force: true });
     }
   }
+}
+
+/** Writes all bytes: a nearly full disk takes fewer than given before it fails. */
+async function writeAt(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
 }

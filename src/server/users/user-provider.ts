@@ -1,5 +1,6 @@
-// Users from elsewhere (a web service, a database, the program around): their HA1s go into the user store with an expiry, where
-// the shards find them; here are the questions on their way, the breaker and the bounds. Runs on the main thread, never in a shard.
+// Users from elsewhere (a web service, a database, the surrounding program). Their HA1s are put into the user store with an expiry,
+// where the shards find them; this file has the questions in progress, the breaker and the limits. Runs on the main thread, never
+// in a shard.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { PROVIDER_DOWN, PROVIDER_UP } from '../../users/user-lookup.ts';
@@ -8,28 +9,31 @@ import { USER_NAME_BYTES_MAX } from '../../users/user-record.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import type { Log } from '../process/log.ts';
 import { reasonOf } from '../process/reason-of.ts';
+import { withinTime } from '../process/time-limit.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { type FoundUser, UnusableUserError } from './found-user.ts';
 import type { ProviderLimits } from './provider-options.ts';
 
-/** Whom is asked for: a user, or the user of an access token, whose name is made of the token (core/auth/bearer.ts). */
+/** The subject of a question: a user, or the user of an access token, whose name is made of the token (core/auth/bearer.ts). */
 export interface Question extends UserName {
   readonly token?: string | undefined;
 }
 
-/** Where users are asked for. */
+/** A source of users. */
 export interface UserSource {
   /** For the log, as the subject of a sentence. */
   readonly name: string;
-  /** Null: there is no such user. Rejects where that cannot be told, or once `signal` says that nobody waits any more. */
+  /** False: there is no such user, which the source is not asked about. By default it is asked about all. */
+  knowsOf?(user: Question): boolean;
+  /** Null: there is no such user. Rejects where the answer is not known, or once `signal` reports that nobody waits any more. */
   find(user: Question, signal: AbortSignal): Promise<FoundUser | null>;
   close?(): Promise<void>;
 }
 
-/** What became of a question; the user store holds the answer when it resolves. */
+/** The result of a question; the user store holds the answer when it resolves. */
 export type AskResult = 'found' | 'none' | 'unavailable';
 
-/** Answers of the source since the start; `failed`: none in time, or none that can be used. */
+/** Answers of the source since the start; `failed`: none in time, or an unusable one. */
 interface ProviderCounts {
   found: number;
   none: number;
@@ -38,22 +42,22 @@ interface ProviderCounts {
 
 export interface ProviderReport {
   readonly counts: Readonly<ProviderCounts>;
-  /** False while the source is left alone after failures. */
+  /** False while the source is not asked after failures. */
   readonly isUp: boolean;
 }
 
-/** "No such user" kept at once: names can be made up without end. */
+/** "No such user" entries kept at once: names can be invented without end. */
 const NEGATIVES_MAX = 65_536;
 const SWEEP_MS = 600_000;
-/** Users that the log complains of between two sweeps. */
+/** Users with a log line between two sweeps, at most. */
 const TOLD_MAX = 256;
-/** Failures before the breaker opens have one line in this time. */
+/** Failures before the breaker opens share one log line in this time. */
 const TOLD_FAILURE_MS = 60_000;
 /** After a failure an old answer is used this long before the source is asked again. */
 const STALE_RETRY_MS = 5000;
 
 export class UserProvider {
-  /** PROVIDER_*, for the shards. */
+  /** State for the shards, PROVIDER_*. */
   readonly state = new Int32Array(new SharedArrayBuffer(4));
   private readonly counts: ProviderCounts = { found: 0, none: 0, failed: 0 };
   private readonly source: UserSource;
@@ -66,14 +70,14 @@ export class UserProvider {
   private readonly pending = new Map<string, Promise<AskResult>>();
   private readonly queue: (() => void)[] = [];
   private readonly negatives = new Map<string, UserName>();
-  /** Users of whom the log has complained of since the last sweep. */
+  /** Users with a log line since the last sweep. */
   private readonly told = new Set<string>();
   private readonly closing = new AbortController();
   private active = 0;
   private toldFailureAt = Number.NEGATIVE_INFINITY;
   private sweeping: Promise<void> | undefined;
 
-  /** @param now the time that shards compare with what is learnt, epoch ms */
+  /** @param now the time that shards compare answers' lifetimes with, epoch ms */
   constructor(source: UserSource, limits: ProviderLimits, store: UserStore, log: Log, now: () => number = Date.now) {
     this.now = now;
     this.source = source;
@@ -83,7 +87,7 @@ export class UserProvider {
     this.breaker = new CircuitBreaker(limits);
   }
 
-  /** Clears what earlier processes left behind and keeps clearing what has expired. */
+  /** Clears entries of earlier processes and keeps clearing expired ones. */
   async start(): Promise<void> {
     await this.store.forget((user) => user.none || user.usableUntil < this.now());
     this.sweeping = this.sweep();
@@ -100,8 +104,8 @@ export class UserProvider {
   }
 
   /**
-   * Asks for a user, "name" or "name@realm". However many ask for the same one, the source is asked once. Never rejects.
-   * After 'found' and 'none' the store has the answer, whatever the name.
+   * Asks for a user, "name" or "name@realm". The source is asked once for all concurrent callers of one user. Never rejects. After
+   * 'found' and 'none' the store has the answer, for any name.
    */
   ask(text: string, realm: string, token?: string): Promise<AskResult> {
     const suffix = `@${realm}`;
@@ -126,20 +130,29 @@ export class UserProvider {
     const known = this.store.learnt(user);
     if (known !== undefined && known.freshUntil >= this.now()) return known.none ? 'none' : 'found';
     if (this.pending.size > this.limits.queueMax + this.limits.concurrency) return this.stale(user);
+    if (!this.mayExist({ ...user, token })) return this.learn(user, null);
     await this.turn();
     try {
       if (this.closing.signal.aborted || !this.breaker.allows(this.now())) return await this.stale(user);
-      const found = await this.fetchUser({ ...user, token });
+      let found: FoundUser | null;
+      try {
+        found = await this.fetchUser({ ...user, token });
+      } catch (error) {
+        if (error instanceof UnusableUserError) this.refused(user, error);
+        else this.failed(error);
+        return await this.stale(user);
+      }
       this.succeeded();
       return await this.learn(user, found);
-    } catch (error) {
-      if (error instanceof StoreError) throw error.cause;
-      if (error instanceof UnusableUserError) this.refused(user, error);
-      else this.failed(error);
-      return await this.stale(user);
     } finally {
       this.passTurn();
     }
+  }
+
+  /** False: nobody can have this name, or the source does not know of such users. It says nothing of the source's state. */
+  private mayExist(user: Question): boolean {
+    if (user.token === undefined && !isUserName(user.name, user.realm)) return false;
+    return this.source.knowsOf?.(user) ?? true;
   }
 
   private async turn(): Promise<void> {
@@ -158,7 +171,7 @@ export class UserProvider {
     Atomics.store(this.state, 0, PROVIDER_UP);
   }
 
-  /** The source works: what it tells of one user costs no other. */
+  /** The source works: a faulty answer about one user must not affect others. */
   private refused({ name, realm }: UserName, { message }: UnusableUserError): void {
     this.succeeded();
     this.counts.failed++;
@@ -185,7 +198,7 @@ export class UserProvider {
     setTimeout(() => Atomics.store(this.state, 0, PROVIDER_UP), openMs).unref();
   }
 
-  /** One failure draws a 503, so it has a line; further ones count until the next, a minute later. */
+  /** One failure causes a 503, so it has a line; further ones are counted until the next line, a minute later. */
   private tellFailure(error: unknown, now: number): void {
     if (this.breaker.isOpen(now) || now - this.toldFailureAt < TOLD_FAILURE_MS) return;
     this.toldFailureAt = now;
@@ -209,12 +222,8 @@ export class UserProvider {
     const freshUntil = Math.min(ends, this.now() + 1000 * (found === null ? negativeTtlS : ttlS));
     const usableUntil = Math.min(ends, freshUntil + (found === null ? 0 : 1000 * staleS));
     const { ha1s, aors, rules } = found ?? { ha1s: [], aors: [], rules: '' };
-    try {
-      await this.store.learn({ ...user, ha1s, aors, rules, none: found === null, freshUntil, usableUntil });
-      if (found === null) await this.rememberNegative(user);
-    } catch (cause) {
-      throw new StoreError('', { cause });
-    }
+    await this.store.learn({ ...user, ha1s, aors, rules, none: found === null, freshUntil, usableUntil });
+    if (found === null) await this.rememberNegative(user);
     return found === null ? 'none' : 'found';
   }
 
@@ -228,22 +237,13 @@ export class UserProvider {
     await this.store.unlearn(oldest.map(([, negative]) => negative).filter((u) => this.store.learnt(u)?.none === true));
   }
 
-  /** Null: there is no such user. Throws where the source does not say in time. */
+  /** Null: there is no such user. Throws where the source does not answer in time. */
   private async fetchUser(user: Question): Promise<FoundUser | null> {
-    if (user.token === undefined && !isUserName(user.name, user.realm)) return null;
-    const { timeoutMs } = this.limits;
-    const stop = new AbortController();
-    const late = setTimeout(() => stop.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-    const closed = () => stop.abort(new Error('closed'));
-    this.closing.signal.addEventListener('abort', closed);
-    try {
-      const found = await Promise.race([this.source.find(user, stop.signal), rejection(stop.signal)]);
-      this.counts[found === null ? 'none' : 'found']++;
-      return found;
-    } finally {
-      clearTimeout(late);
-      this.closing.signal.removeEventListener('abort', closed);
-    }
+    const found = await withinTime(this.limits.timeoutMs, this.closing.signal, (stop) =>
+      Promise.race([this.source.find(user, stop), rejection(stop)]),
+    );
+    this.counts[found === null ? 'none' : 'found']++;
+    return found;
   }
 
   private async sweep(): Promise<void> {
@@ -263,9 +263,7 @@ export class UserProvider {
   }
 }
 
-class StoreError extends Error {}
-
-/** Whether there may be such a user at all. */
+/** Whether a user of this name can exist at all. */
 function isUserName(name: string, realm: string): boolean {
   try {
     return checkUserName(name, realm).realm === realm;

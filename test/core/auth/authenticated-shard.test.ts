@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_ABUSE_POLICY } from '../../../src/core/abuse/abuse-policy.ts';
 import { DEFAULT_AUTH_POLICY } from '../../../src/core/auth/auth-policy.ts';
 import { USER_PENDING } from '../../../src/core/auth/credential-source.ts';
+import { DEFAULT_POLICY } from '../../../src/core/uas/policy.ts';
 import { MemoryStore } from '../../../src/location/memory-store.ts';
 import { TestUsers } from '../../support/authentication.ts';
 import { authorization, type Login } from '../../support/digest-client.ts';
@@ -24,9 +25,10 @@ function shard({
   users = new TestUsers(['example.com'], { alice: 'secret', bob: 'hidden' }, {}),
   wait = (): boolean => false,
   limited = false,
+  proxies = [] as string[],
 } = {}): VirtualShard {
   return new VirtualShard({
-    ...(limited && { gate: { policy: DEFAULT_ABUSE_POLICY, trustedProxies: [] } }),
+    ...((limited || proxies.length > 0) && { gate: { policy: DEFAULT_ABUSE_POLICY, trustedProxies: proxies } }),
     policy,
     store,
     now,
@@ -71,6 +73,7 @@ describe('a shard that authenticates', () => {
     const answer = s.send(invite([credentials(login)]));
     expect([answer?.status, answer?.phrase, answer?.header('Timestamp')]).toEqual([100, 'Trying', ['54.3']]);
     expect(s.send(register({ contacts: [ALICE], extra: [credentials({ nonce })] }))).toBeUndefined();
+    expect(s.counter('waiting')).toBe(2);
   });
 
   it('R3261-21.5.4-01 draws 503 where its user is not here yet and no more can wait for one', () => {
@@ -101,6 +104,17 @@ describe('a shard that authenticates', () => {
     const [first, second] = [s.send(text), s.send(text)];
     expect([first?.status, second?.text === first?.text]).toEqual([200, true]);
     expect(first?.contacts).toHaveLength(1);
+  });
+
+  it('R3261-17.2.2-02 R7616-3.3-02 asks for no password again where only its answer is forgotten', () => {
+    const s = shard();
+    const nonce = nonceOf(ask(s, { contacts: [ALICE] }));
+    const text = register({ cseq: 2, contacts: [ALICE], extra: [credentials({ nonce })] });
+    const first = s.send(text);
+    const long = (i: number) => `SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKlong${i};rport;x=${'y'.repeat(60_000)}`;
+    for (let i = 0; i < 40; i++) expect(s.send(request({ method: 'OPTIONS', via: long(i) }))?.status).toBe(200);
+    const again = s.send(text);
+    expect([again?.status, again?.contacts, s.counter('absorbed')]).toEqual([200, first?.contacts, 0]);
   });
 
   it('R3261-8.2-02 authenticates before it looks at Require', () => {
@@ -267,6 +281,38 @@ describe('a shard that authenticates', () => {
   });
 });
 
+describe('a trusted proxy', () => {
+  const PROXY = { ip: '203.0.113.5' };
+  let cseq = 0;
+  /** Its REGISTER for alice, with this From. */
+  const statusOf = (s: VirtualShard, from: string) =>
+    s.send(register({ from: `<${from}>;tag=p`, cseq: ++cseq, contacts: [ALICE] }), PROXY)?.status;
+
+  it('R3261-10.3-10 R3261-10.3-12 registers nobody but the user in From, however long the names are', () => {
+    const s = shard({ proxies: [PROXY.ip] });
+    const others = ['sip:alicf@', 'sip:alic@', 'sip:alices@', 'sip:bob@', 'sip:'].map((user) => `${user}example.com`);
+    for (const from of [...others, 'sip:alice@example.co', 'tel:+15551234'])
+      expect([from, statusOf(s, from)]).toEqual([from, 403]);
+    expect(s.counter('bindings')).toBe(0);
+    expect(statusOf(s, 'sip:alice@example.com')).toBe(200);
+  });
+
+  it('R3261-10.3-10 is one from a reload on, and no longer than until another', () => {
+    const s = shard({ proxies: ['203.0.113.99'] });
+    const trust = (trustedProxies: string[]) =>
+      s.shard.configure({
+        policy: { ...DEFAULT_POLICY, domains: ['example.com'] },
+        auth: { policy: DEFAULT_AUTH_POLICY, generation: 0, realms: ['example.com'] },
+        gate: { policy: DEFAULT_ABUSE_POLICY, trustedProxies },
+      });
+    expect(statusOf(s, 'sip:alice@example.com')).toBe(401);
+    trust([PROXY.ip]);
+    expect(statusOf(s, 'sip:alice@example.com')).toBe(200);
+    trust([]);
+    expect(statusOf(s, 'sip:alice@example.com')).toBe(401);
+  });
+});
+
 describe('guesses at a password', () => {
   const ALICES = 'alice@example.com';
   /** Guesses at alice's password from as many addresses, in requests about other AORs; how many were checked. */
@@ -324,6 +370,17 @@ describe('guesses at a password', () => {
     const own = s.send(register({ callId: 'x1' }), source) as Answer;
     const guess = credentials({ nonce: nonceOf(own), username: 'alice', password: 'x' });
     expect(s.send(register({ callId: 'x2', extra: [guess] }), source)?.status).toBe(503);
+  });
+});
+
+describe('a program that names itself as scanners do', () => {
+  it('draws nothing, until a phone of the same source has logged in', () => {
+    const s = shard({ limited: true });
+    const scan = () => s.send(request({ method: 'OPTIONS', extra: ['User-Agent: friendly-scanner'] }))?.status;
+    expect([scan(), s.counter('dropped_scanner')]).toEqual([undefined, 1]);
+    const nonce = nonceOf(ask(s, { contacts: [ALICE] }));
+    expect(ask(s, { cseq: 2, contacts: [ALICE], extra: [credentials({ nonce })] }).status).toBe(200);
+    expect([scan(), s.counter('dropped_scanner')]).toEqual([200, 1]);
   });
 });
 

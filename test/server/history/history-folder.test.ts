@@ -2,12 +2,13 @@
 
 import { appendFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { CHANGE_REGISTERED } from '../../../src/core/binding/changes.ts';
 import { HistoryFolder } from '../../../src/server/history/history-folder.ts';
 import * as history from '../../../src/shard/observe/history.ts';
 import { aorAt, timeAt } from '../../../src/shard/observe/history-reader.ts';
 import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
+import { fillDisk, mountSmallDisk, unmount } from '../../support/small-disk.ts';
 
 /** Keys that begin alike, so that the rest of the key has to be looked at. */
 const keyOf = (aor: number) => Uint32Array.of(aor >> 2, aor, 0, 7);
@@ -93,5 +94,73 @@ describe('the history on disk', () => {
     await kept.append(entry(0, 400));
     expect((await told(kept.ofKey(keyOf(0))))[0]).toEqual(['user-0@example.com', 400]);
     await kept.close();
+  });
+});
+
+const disk = mountSmallDisk('1m');
+const title = typeof disk === 'string' ? 'the history on a full disk' : `a full disk, skipped: ${disk.reason}`;
+
+describe.skipIf(typeof disk !== 'string')(title, () => {
+  const place = String(disk);
+  const folder = join(place, 'history');
+  const ballast = join(place, 'ballast');
+  /** No multiple of a page: the last page of a full segment has room. */
+  const keep = 70_000;
+  const times = async (kept: HistoryFolder) => {
+    const within = (await told(kept.within({ since: 0, until: 9999 }))).map(([, at]) => at);
+    expect((await told(kept.ofKey(keyOf(1)))).map(([, at]) => at)).toEqual(within);
+    return within;
+  };
+  /** The same after a restart, of a process that was killed. */
+  const everywhere = async (kept: HistoryFolder) => {
+    const now = await times(kept);
+    const after = await HistoryFolder.open(folder, keep);
+    expect(await times(after)).toEqual(now);
+    await after.close();
+    return now;
+  };
+
+  afterEach(() => {
+    for (const name of readdirSync(place)) rmSync(join(place, name), { recursive: true });
+  });
+  afterAll(() => unmount(place));
+
+  it('goes on behind what was kept where entries were written in part', async () => {
+    const kept = await HistoryFolder.open(folder, keep);
+    await kept.append(entry(1, 1));
+    fillDisk(ballast);
+    const many = Buffer.concat(Array.from({ length: 100 }, (_, i) => entry(1, 100 + i)));
+    await expect(kept.append(many)).rejects.toThrow('ENOSPC');
+    rmSync(ballast);
+    await kept.append(entry(1, 2));
+    await kept.append(entry(1, 3));
+    expect(await everywhere(kept)).toEqual([3, 2, 1]);
+  });
+
+  it('begins a segment again where its head was not written', async () => {
+    const kept = await HistoryFolder.open(folder, keep);
+    fillDisk(ballast);
+    await expect(kept.append(entry(1, 1))).rejects.toThrow('ENOSPC');
+    await expect(kept.append(entry(1, 1))).rejects.toThrow('ENOSPC');
+    rmSync(ballast);
+    await kept.append(entry(1, 2));
+    expect(await everywhere(kept)).toEqual([2]);
+  });
+
+  it('hides nothing where the index of a full segment was not written', async () => {
+    const kept = await HistoryFolder.open(folder, keep);
+    const each = entry(1, 1).length;
+    const most = Math.floor((keep / 4 - 16) / each);
+    await kept.append(Buffer.concat(Array.from({ length: most }, (_, i) => entry(1, 1 + i))));
+    fillDisk(ballast);
+    const failures: unknown[] = [];
+    for (let at = most + 1; at <= most + 2; at++)
+      await kept.append(entry(1, at)).catch((error: unknown) => failures.push(error));
+    expect(String(failures[0])).toContain('ENOSPC');
+    rmSync(ballast);
+    await kept.append(entry(1, 9000));
+    const [newest, ...before] = await everywhere(kept);
+    expect(newest).toBe(9000);
+    expect(before.length).toBe(most + 2 - failures.length);
   });
 });

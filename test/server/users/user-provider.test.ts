@@ -200,6 +200,22 @@ describe('HTTP provider', () => {
     ]);
   });
 
+  it('names that cannot exist are answered without the service, and say nothing of its state', async () => {
+    const p = await start({ failures: 2, openMs: 300 });
+    handler = (_, response) => void response.writeHead(500).end();
+    const impossible = async () => [await p.ask('..', REALM), await p.ask(`co:lon${requests.length}`, REALM)];
+    expect(await p.ask('alice', REALM)).toBe('unavailable');
+    expect(await impossible()).toEqual(['none', 'none']);
+    expect(await p.ask('bob', REALM)).toBe('unavailable');
+    expect(p.state[0], 'two failures in a row').toBe(PROVIDER_DOWN);
+    await poll('the breaker half open', 5000, () => p.state[0] === PROVIDER_UP, 10);
+    expect(await impossible()).toEqual(['none', 'none']);
+    expect(await p.ask('carol', REALM)).toBe('unavailable');
+    expect(p.state[0], 'its trial failed').toBe(PROVIDER_DOWN);
+    expect(requests).toHaveLength(3);
+    expect(events).toEqual(['the user service fails', 'the user service fails and is left alone for a while']);
+  });
+
   it('rules that make no sense cost their user alone: the service is asked on, and the log names the user once', async () => {
     const p = await start({ failures: 3 });
     const odd = (name: string) => JSON.stringify({ ...JSON.parse(body(name)), policy: { 'max-expires': 'soon' } });

@@ -34,6 +34,8 @@ export async function mysql(options: SqlSourceOptions, timeoutMs: number): Promi
     const { socket: path, host, port } = address;
     // A socket of our own: the driver's `destroy` waits for the server, which may hang.
     const wire = path === undefined ? connect({ host, port }) : connect({ path });
+    // The driver names no host to node:tls, which then checks the certificate of an IP address against "localhost".
+    Object.assign(wire, { _host: host });
     wire.setNoDelay();
     wire.setKeepAlive(true);
     const late = setTimeout(() => wire.destroy(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);

@@ -14,8 +14,8 @@ export function tokenSource(config: TokenConfig, served: readonly string[], now:
   const claimsOf = reader(config, now);
   return {
     name: 'the issuer of tokens',
-    async find({ realm, token }, signal) {
-      if (token === undefined || !(domains.includes(realm) || domains.includes('*'))) return null;
+    knowsOf: ({ realm, token }) => token !== undefined && (domains.includes(realm) || domains.includes('*')),
+    async find({ token = '' }, signal) {
       const claims = await claimsOf(token, signal);
       return claims === null ? null : readClaims(claims, config, domain);
     },
