@@ -242,7 +242,9 @@ export class Shard {
 
   /** In a cluster: from now on this node decides. @param epoch greater than that of any earlier node @cold */
   tookOver(epoch: number, now: number): void {
-    this.exchange.request.startedAt = now + CLOCK_SKEW_MS;
+    const { request } = this.exchange;
+    request.startedAt = now + CLOCK_SKEW_MS;
+    request.clocksDifferMs = CLOCK_SKEW_MS;
     this.admission.beginLife((CLUSTER_LIFE | epoch) >>> 0);
     this.sweeper.flows?.lookAgain();
     this.own.pinger?.lookAgain();

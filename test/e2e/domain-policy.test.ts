@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, run } from '../support/child-process.ts';
+import { patience } from '../support/patience.ts';
 import { type Answer, bindings, header, newToken, SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
 
@@ -56,7 +57,10 @@ async function metrics(): Promise<string> {
 
 /** Until the metric has the value. */
 async function counted(sample: string): Promise<void> {
-  await vi.waitFor(async () => expect(await metrics()).toContain(`\n${sample}\n`), { timeout: 20_000, interval: 200 });
+  await vi.waitFor(async () => expect(await metrics()).toContain(`\n${sample}\n`), {
+    timeout: 20_000 * patience(),
+    interval: 200,
+  });
 }
 
 describe('rules by domain', () => {
@@ -144,7 +148,10 @@ describe('rules by domain', () => {
     expect(statuses).toEqual([200, 200, 200, 403, 403, 403]);
     expect((await register(`other${newToken()}@example.org`)).status).toBe(200);
     for (const { aor, ...wish } of first) expect((await register(aor, { ...wish, cseq: 2 })).status).toBe(200);
-    await vi.waitFor(() => expect(server.stderr).toContain('bindings of a domain: limit nearly reached'), 10_000);
+    await vi.waitFor(
+      () => expect(server.stderr).toContain('bindings of a domain: limit nearly reached'),
+      10_000 * patience(),
+    );
 
     const [{ aor, ...wish }] = first;
     expect((await register(aor, { ...wish, cseq: 3, expires: 0 })).status).toBe(200);

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, run } from '../support/child-process.ts';
 import { aortaUser, challenge, configFile, importUsers, logIn, PASSWORD, signed } from '../support/login-client.ts';
+import { patience } from '../support/patience.ts';
 import { type Answer, bindings, header, headers, newToken, SipClient } from '../support/sip-client.ts';
 
 const GUIDE = join(import.meta.dirname, '../../docs/operating.md');
@@ -143,7 +144,10 @@ describe('rules for a user', () => {
     const fields = { aor: 'wrong@example.com', contacts: ['<sip:w@127.0.0.1:1>'] };
     const { nonce, opaque } = await challenge(phone, fields);
     phone.send(signed(phone, { ...fields, cseq: 2 }, { nonce, opaque }));
-    await vi.waitFor(() => expect(server.stderr).toContain('max-expire: unknown key, did you mean'), 10_000);
+    await vi.waitFor(
+      () => expect(server.stderr).toContain('max-expire: unknown key, did you mean'),
+      10_000 * patience(),
+    );
   });
 
   it.each([

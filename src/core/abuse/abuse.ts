@@ -206,7 +206,7 @@ export class Abuse {
     return {
       source: ipText(peers, row),
       prefix: name,
-      reason: REFUSAL_REASONS[sources.blame(refused)],
+      reason: REFUSAL_REASONS[sources.blame(refused, factor)],
       successes: sources.standing(refused),
     };
   }

@@ -122,17 +122,22 @@ export class SourceScores {
 
   /** As `blame`, of the budget that is used most. @cold */
   mainKind(entry: number): number {
-    const { floats, policy } = this;
-    const failures = floats[entry * WORDS + FAILURES] / policy.failuresMax;
-    return failures >= floats[entry * WORDS + CHALLENGES] / policy.challengesMax ? this.lastKind[entry] : 0;
+    return this.usedFailures(entry) >= this.usedChallenges(entry) ? this.lastKind[entry] : 0;
   }
 
   /** Used share of the budget that is used most; 1 and above: spent. @cold */
   usedShare(entry: number, factor: number): number {
-    const { floats, policy } = this;
-    const failures = floats[entry * WORDS + FAILURES] / (policy.failuresMax * this.failureFactor(entry));
-    const challenges = floats[entry * WORDS + CHALLENGES] / (policy.challengesMax * this.challengeFactor(entry));
-    return Math.max(failures, challenges) / factor;
+    return Math.max(this.usedFailures(entry), this.usedChallenges(entry)) / factor;
+  }
+
+  /** @cold */
+  private usedFailures(entry: number): number {
+    return this.floats[entry * WORDS + FAILURES] / (this.policy.failuresMax * this.failureFactor(entry));
+  }
+
+  /** @cold */
+  private usedChallenges(entry: number): number {
+    return this.floats[entry * WORDS + CHALLENGES] / (this.policy.challengesMax * this.challengeFactor(entry));
   }
 
   /** The hash by which the entry is found. @cold */
@@ -154,9 +159,9 @@ export class SourceScores {
     this.lastKind[entry] = kind;
   }
 
-  /** The kind of the last failure where failures have spent the source's budget; 0 where challenges have. */
-  blame(entry: number): number {
-    return this.floats[entry * WORDS + FAILURES] >= this.policy.failuresMax ? this.lastKind[entry] : 0;
+  /** The kind of the last failure where failures have spent a budget `factor` times as large as a source's; 0 where challenges have. @cold */
+  blame(entry: number, factor: number): number {
+    return this.failuresSpent(entry, factor) ? this.lastKind[entry] : 0;
   }
 
   addChallenge(entry: number): void {

@@ -10,12 +10,18 @@ import type { Policy } from '../uas/policy.ts';
 const EVERY_DOMAIN = '*';
 
 export class DomainHeaders {
+  private readonly policy: Policy;
   private readonly routes: ByName<Uint8Array>;
   private readonly routeOfEvery: Uint8Array | undefined;
   private readonly associated: ByName<Uint8Array>;
 
-  /** @param like of another registrar of the same server, for what is for all of them */
-  constructor(policy: Policy, like: DomainHeaders | null) {
+  /** @param like those of another registrar of the same server: shared, where the policy has the same values by domain */
+  static of(policy: Policy, like: DomainHeaders | null): DomainHeaders {
+    return like !== null && like.policy.serviceRoutes === policy.serviceRoutes ? like : new DomainHeaders(policy, like);
+  }
+
+  private constructor(policy: Policy, like: DomainHeaders | null) {
+    this.policy = policy;
     this.routes = rows('Service-Route', policy.serviceRoutes);
     const every = ascii(EVERY_DOMAIN);
     this.routeOfEvery = this.routes.find(every, 0, every.length);
@@ -42,6 +48,9 @@ export class DomainHeaders {
 
 /** @cold */
 function rows(header: string, values: Readonly<Record<string, readonly string[]>>): ByName<Uint8Array> {
-  const filled = Object.entries(values).filter(([, list]) => list.length > 0);
-  return new ByName(filled.map(([name, list]) => [name, ascii(`${header}: ${list.join(', ')}\r\n`)]));
+  const lists = Object.entries(values);
+  if (lists.every(([, list]) => list.length === 0)) return new ByName([]);
+  return new ByName(
+    lists.map(([name, list]) => [name, ascii(list.length > 0 ? `${header}: ${list.join(', ')}\r\n` : '')]),
+  );
 }

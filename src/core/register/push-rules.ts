@@ -81,6 +81,7 @@ function takeOn(exchange: Exchange, policy: Policy, services: PushServices, cont
     if (most < shortestS) return 0; // for any requested interval: it is not woken
     if (seconds < shortestS) return shortestS <= BRIEF_BELOW_S ? refuseTooBrief(exchange, shortestS) : 0;
     work.wakes = true;
+    work.grantMinS = shortestS;
   }
   work.pushServices |= service;
   if (hasTag(contact, PNSREG)) work.wakesByItself = true;

@@ -67,9 +67,7 @@ export class Registrar {
     this.policy = policy;
     const shares = like !== null && policy.gruu === like.policy.gruu;
     this.gruus = shares ? like.gruus : policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
-    const headers = like?.domainHeaders ?? null;
-    const hasRoutes = policy.serviceRoutes !== like?.policy.serviceRoutes;
-    this.domainHeaders = headers === null || hasRoutes ? new DomainHeaders(policy, headers) : headers;
+    this.domainHeaders = DomainHeaders.of(policy, like?.domainHeaders ?? null);
     this.bulk = new BulkRules(policy, secret, like?.bulk ?? null);
     this.rules = new RequestRules(policy, this.gruus, this.bulk, like?.rules ?? null);
     this.bindings = new WorkingBindings(policy);

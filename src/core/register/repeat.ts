@@ -43,9 +43,9 @@ function isNamedTwice(exchange: Exchange, policy: Policy, bindings: WorkingBindi
 /** Whether the image equals the one that the contact would make, from any source, and was made by such a request in another life. */
 function isMadeBy(exchange: Exchange, contact: number, image: number, seconds: number, { timerJMs }: Policy): boolean {
   const { request, work } = exchange;
-  const { state, now } = request;
+  const { state, now, clocksDifferMs } = request;
   const refreshedAt = refreshedAtOf(state, image);
-  if (refreshedAt >= request.startedAt || now - refreshedAt > timerJMs) return false;
+  if (refreshedAt >= request.startedAt || now - refreshedAt > timerJMs + clocksDifferMs) return false;
   if (cseqOf(state, image) !== table[T_CSEQ] >>> 0 || !hasCallIdOfRequest(state, image)) return false;
   const nonce = work.authenticated ? nonceIdOf(work.nonceIdHigh, work.nonceIdLow) : 0;
   if (!isOfNonce(state, image, nonce) || grantedOf(state, image) > seconds) return false;

@@ -27,7 +27,9 @@ export class ExchangeRequest {
   now = 0;
   /** Start of this life of the shard, by the clock of the process that served before; 0: not yet. */
   startedAt = 0;
-  /** It is so young that copies of requests may come that the life before has carried out. */
+  /** How far the clock of the life before may have been from this one's, ms: above 0 where it was another node's. */
+  clocksDifferMs = 0;
+  /** The life is so young that copies of requests may come that the life before carried out. */
   mayRepeat = false;
   peers: Peers = createPeers(1);
   /** Row of `peers` for the request's source. */
@@ -71,6 +73,8 @@ export class ExchangeWork {
   userRules = '';
   /** Maximum seconds of a binding: to the end of the token that let its request in. */
   grantMaxS = GRANT_WITHOUT_LIMIT;
+  /** Granted intervals are not shortened below it: a device that Aorta wakes is woken so long before its binding's end. Seconds. */
+  grantMinS = 0;
   /** Null where there is none. */
   answerInfo: AnswerInfo | null = null;
   /** Seconds that the request's last contact was granted. */
@@ -110,6 +114,7 @@ export class ExchangeWork {
     this.userLength = 0;
     this.userRules = '';
     this.grantMaxS = GRANT_WITHOUT_LIMIT;
+    this.grantMinS = 0;
     this.answerInfo = null;
     this.grantedS = 0;
     this.pushServices = 0;

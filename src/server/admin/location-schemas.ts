@@ -1,6 +1,7 @@
 // Bindings in the API: the fields of requests and answers. core/binding/binding-view defines a binding.
 
 import * as z from 'zod';
+import type { Binding } from '../../core/binding/binding-view.ts';
 import { pageQuery } from './paging.ts';
 
 const parameterMap = z.record(z.string(), z.union([z.string(), z.literal(true)]));
@@ -19,6 +20,7 @@ export const bindingFields = {
   received: z.string(),
   direct: z.boolean(),
   flow: z.number().optional(),
+  node: z.number().optional().describe('of a cluster: the node that holds the connection'),
   instance: z.string().optional(),
   regId: z.number().optional(),
   capabilities: parameterMap,
@@ -31,7 +33,7 @@ export const bindingFields = {
   cseq: z.number(),
   userAgent: z.string().optional(),
   static: z.literal(true).optional(),
-};
+} satisfies Record<Exclude<keyof Binding, 'gruu' | 'ping'>, z.ZodType>;
 const bindingSchema = z.object(bindingFields).meta({ id: 'Binding' });
 
 export const aorSchema = z

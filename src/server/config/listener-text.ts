@@ -7,6 +7,9 @@ import { nearest } from './nearest.ts';
 
 const SHAPE = /^([a-z]+):(\[[^\]]*\]|[^:[\]]*):([0-9]{1,5})$/i;
 
+/** Text of the reference. */
+export const LISTEN_FORMS = LISTEN_TRANSPORTS.map((name, i) => `\`${name}:${i === 0 ? 'HOST:PORT' : '…'}\``).join(', ');
+
 /** Reads `udp:127.0.0.1:5060` or `tcp:[::1]:5060`. Throws a RangeError whose message names the fault. */
 export function parseListenAddress(text: string): ListenAddress {
   const parts = SHAPE.exec(text);

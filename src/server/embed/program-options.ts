@@ -177,6 +177,8 @@ function ofOneThread(config: Config, options: RegistrarOptions): Fault[] {
   if (config.listen.length > 0) faults.push({ path: ['listen'], text: 'needs threads; without them hand messages in' });
   if ((config.shards ?? 1) !== 1) faults.push({ path: ['shards'], text: 'without threads there is one' });
   if (config.lookupHttp.length > 0) faults.push({ path: ['lookup', 'http'], text: 'needs threads' });
+  if (config.sharedLocation) faults.push({ path: ['location', 'shared'], text: 'needs threads' });
+  if (config.cluster !== undefined) faults.push({ path: ['cluster'], text: 'needs threads' });
   for (const key of ['admin', 'hep', 'multicast', 'tls', 'websocket', 'webSocketHandshake', 'udp', 'drain'] as const)
     if (options[key] !== undefined) faults.push({ path: [key], text: 'needs threads' });
   return faults;

@@ -509,6 +509,34 @@ describe('the log', () => {
     });
   });
 
+  it('names what has used up a budget that has grown by successes, as the list of limited ones does', () => {
+    const gate = new Gate();
+    gate.from(OFFICE);
+    for (let i = 0; i < 1000; i++) gate.message(SUCCESS);
+    gate.from(OFFICE, 9);
+    for (let i = 0; i < 100; i++) expect(gate.message(FAILED_CREDENTIALS)).toBe(true);
+    while (gate.message(CHALLENGED));
+    expect(gate.abuse.report(gate.peers, 0).reason).toBe('unanswered-challenges');
+    expect(gate.abuse.limitedNow(gate.now).map(({ reason }) => reason)).toEqual(['unanswered-challenges']);
+  });
+
+  it('names what has used up the budget of an aggregate', () => {
+    const gate = new Gate();
+    const networks = 64;
+    const from = (n: number) => gate.from(`2001:db8:1:${n.toString(16)}::1`);
+    for (let i = 0; i < 100; i++) {
+      from(i % networks);
+      gate.message(FAILED_CREDENTIALS);
+    }
+    let n = 0;
+    do from(n++ % networks);
+    while (gate.message(CHALLENGED));
+    expect(gate.abuse.report(gate.peers, 0)).toMatchObject({
+      prefix: '2001:db8:1::/48',
+      reason: 'unanswered-challenges',
+    });
+  });
+
   it('is not flooded by many sources', () => {
     const gate = new Gate();
     let due = 0;

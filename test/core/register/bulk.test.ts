@@ -85,6 +85,14 @@ describe('a PBX that registers its numbers', () => {
     expect(storedRecords(shard)).toBe(1);
   });
 
+  it('R6140-5.2-01 may register a sips URI; one of another scheme is of no number', () => {
+    const shard = shardWith();
+    expect(send(shard, { contacts: ['<tel:+4930123;bnc>'] }).status).toBe(400);
+    const secure = send(shard, { requestUri: 'sips:example.com', contacts: ['<sips:198.51.100.3;bnc>'] });
+    expect([secure.status, ...found(secure)]).toEqual([200, 'sips:198.51.100.3;bnc']);
+    expect(contactsOf(shard, '+4930123@example.com')).toEqual([['sips:+4930123@198.51.100.3', undefined]]);
+  });
+
   it.each(['+12145550099', '+12145550200', '12145550100', '+1214555010', '+2145550100', '+12145550100a'])(
     'R6140-5.2-01 is not the contact of %s',
     (user) => {
@@ -211,6 +219,15 @@ describe('GRUUs of a PBX', () => {
     expect(answer.text).not.toContain('temp-gruu');
     return shard;
   }
+
+  it('R6140-7.1.1-01 are its own alone: a phone of the domain has those of its AOR', () => {
+    const to = '<sip:alice@example.com>';
+    const contacts = [`<sip:alice@192.0.2.1>;+sip.instance="<${UUID}>"`];
+    const phone = { to, from: `${to};tag=a`, callId: 'alice', contacts, extra: ['Supported: gruu'] };
+    const { text } = send(registered(), phone);
+    expect(/;pub-gruu="([^"]*)"/.exec(text)?.[1]).toBe(`sip:alice@example.com;gr=${UUID}`);
+    expect(text).toContain(';temp-gruu="');
+  });
 
   it('R6140-7.1.1-01 copy sg of the GRUU of a phone behind it to the target', () => {
     const shard = registered();

@@ -97,6 +97,12 @@ describe('step 7: the interval', () => {
     expect(Math.min(...seconds(62))).toBeGreaterThanOrEqual(60);
   });
 
+  it('R3261-10.3-23 is kept whole where the share to shorten it by is less than a second', () => {
+    const shard = new VirtualShard({ policy: { expiresJitterPercent: 1 } });
+    expect(granted({ contacts: [A], expires: 99 }, shard)).toBe(99);
+    expect(granted({ callId: 'other', contacts: [B], expires: 100 }, shard)).toBe(99);
+  });
+
   it.each([
     ['one contact', [A], {}],
     ['one contact, refreshed with its record', [A], { historyRefreshes: true }],

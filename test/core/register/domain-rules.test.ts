@@ -4,11 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_ABUSE_POLICY } from '../../../src/core/abuse/abuse-policy.ts';
 import { DEFAULT_AUTH_POLICY } from '../../../src/core/auth/auth-policy.ts';
 import type { DomainPolicy } from '../../../src/core/uas/policy.ts';
+import type { ShardAuth } from '../../../src/shard/admission.ts';
 import { TRANSPORT_TCP, TRANSPORT_UDP } from '../../../src/sip/sources.ts';
 import { TestUsers } from '../../support/authentication.ts';
 import { authorization } from '../../support/digest-client.ts';
 import { answered, statusOf, uris } from '../../support/requests.ts';
-import { type RegisterOptions, register, VirtualShard } from '../../support/virtual-shard.ts';
+import { type Answer, type RegisterOptions, register, VirtualShard } from '../../support/virtual-shard.ts';
 
 const [A, B, C] = ['<sip:a@192.0.2.9>', '<sip:b@192.0.2.9>', '<sip:c@192.0.2.9>'];
 
@@ -25,6 +26,33 @@ const of = (user: string, options: RegisterOptions): RegisterOptions => ({
   callId: user,
   ...options,
 });
+
+/** Alice logs in, and has these rules of her own. */
+function loginWith(rules: object): ShardAuth {
+  class Users extends TestUsers {
+    override rules(): string {
+      return JSON.stringify(rules);
+    }
+  }
+  return {
+    policy: DEFAULT_AUTH_POLICY,
+    realms: ['example.com'],
+    users: new Users(['example.com'], { alice: 'secret' }, {}),
+    nonceStart: 0,
+    life: 1,
+    wait: () => false,
+  };
+}
+
+/** Sends her REGISTERs with the nonce of one challenge. */
+function signedBy(shard: VirtualShard): (nc: number, contacts: string[]) => Answer {
+  const challenge = answered(shard, register({}));
+  const nonce = /nonce="([^"]*)"/.exec(challenge.header('WWW-Authenticate')[0])?.[1] ?? '';
+  return (nc, contacts) => {
+    const extra = [`Authorization: ${authorization({ qop: 'auth', nonce, nc })}`];
+    return answered(shard, register({ cseq: nc + 1, contacts, extra }));
+  };
+}
 
 describe('the bindings of a domain', () => {
   it('R5393-sec-01 are no more than it may have; refreshes, exchanges and other domains are not concerned', () => {
@@ -58,30 +86,12 @@ describe('the bindings of a domain', () => {
 
   it('are the domain’s, too, where a user has rules of its own', () => {
     const capacity = new Int32Array(new SharedArrayBuffer(4)).fill(1);
-    class Users extends TestUsers {
-      override rules(): string {
-        return JSON.stringify({ maxExpiresS: 120 });
-      }
-    }
     const shard = new VirtualShard({
       policy: { byDomain: { 'example.com': { capacity } } },
       gate: { policy: { ...DEFAULT_ABUSE_POLICY, enabled: false }, trustedProxies: ['198.51.100.0/24'] },
-      auth: {
-        policy: DEFAULT_AUTH_POLICY,
-        realms: ['example.com'],
-        users: new Users(['example.com'], { alice: 'secret' }, {}),
-        nonceStart: 0,
-        life: 1,
-        wait: () => false,
-      },
+      auth: loginWith({ maxExpiresS: 120 }),
     });
-    const challenge = answered(shard, register({}));
-    const nonce = /nonce="([^"]*)"/.exec(challenge.header('WWW-Authenticate')[0])?.[1] ?? '';
-    const signed = (nc: number, contacts: string[]) =>
-      answered(
-        shard,
-        register({ cseq: nc + 1, contacts, extra: [`Authorization: ${authorization({ qop: 'auth', nonce, nc })}`] }),
-      );
+    const signed = signedBy(shard);
     expect(signed(1, [A]).contacts[0].expires).toBe(120);
     expect(capacity[0]).toBe(0);
     expect(signed(2, [B]).status).toBe(403);
@@ -90,6 +100,20 @@ describe('the bindings of a domain', () => {
     const to = '<sip:bob@example.com>';
     const vouched = register({ to, from: to, callId: 'bob', contacts: [B], extra: [`P-Asserted-Identity: ${to}`] });
     expect(answered(shard, vouched, { ip: '198.51.100.1' }).contacts[0].expires).toBe(3600);
+  });
+});
+
+describe('headers of the 200', () => {
+  it('are the user’s own in place of the domain’s, in refreshes, too', () => {
+    const shard = new VirtualShard({
+      policy: { serviceRoutes: { 'example.com': ['<sip:domain.example;lr>'] } },
+      auth: loginWith({ serviceRoutes: { '*': ['<sip:own.example;lr>'] } }),
+    });
+    const signed = signedBy(shard);
+    for (const nc of [1, 2, 3]) {
+      const answer = signed(nc, [A]);
+      expect([answer.status, answer.header('Service-Route')]).toEqual([200, ['<sip:own.example;lr>']]);
+    }
   });
 });
 

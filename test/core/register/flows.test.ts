@@ -316,6 +316,17 @@ describe('whether a binding lives by its connection', () => {
     expect(outlives(row, 'contact', source), 'contact').toBe(!isFlow && !isNowhere);
   });
 
+  it('R3261-10.3-39: with the name of a host it outlives it, whatever address the contact before had', () => {
+    const { shard, flows } = setUp();
+    flows.open.add(3);
+    shard.send(by('bob', { contacts: ['<sip:b@10.0.0.9:5070;transport=tcp>'] }), over(3));
+    shard.send(by('alice', { contacts: ['<sip:a@phone.example.net:5070;transport=tcp>'] }), over(3));
+    flows.open.delete(3);
+    shard.flowsEnded([3]);
+    shard.batch([]);
+    expect(['bob', 'alice'].map((user) => uris(shard, user).length)).toEqual([0, 1]);
+  });
+
   it('is settled anew with each refresh: another policy counts from then on', () => {
     const { shard, flows } = setUp();
     flows.open.add(3);

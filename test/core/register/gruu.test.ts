@@ -131,6 +131,13 @@ describe('the 200 to a REGISTER with an instance ID', () => {
       expect([uri, statusOf(shard, { cseq: i + 50, contacts: [`<${uri}>${instance}`] })]).toEqual([uri, 200]);
     expect(statusOf(shard, { cseq: 90, contacts: ['<sip:alice@example.com>'] })).toBe(200);
   });
+
+  it('R5627-5.1-03 is 403 for the request with such a contact alone, not for the next one', () => {
+    const shard = new VirtualShard();
+    const loop = `<tel:+12145550102>;+sip.instance="<${OTHER}>"`;
+    expect(statusOf(shard, { contacts: [contact(), loop] })).toBe(403);
+    expect(statusOf(shard, { cseq: 2, contacts: [contact()] })).toBe(200);
+  });
 });
 
 describe('a public GRUU', () => {

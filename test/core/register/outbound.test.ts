@@ -94,6 +94,13 @@ describe('a REGISTER with reg-id', () => {
     expect(bindings(shard)).toEqual([]);
   });
 
+  it.each([',', ', ,', ', x'])('R5626-6-03 has passed a proxy where a second Via cannot be read: "%s"', (rest) => {
+    const shard = new VirtualShard();
+    const via = `SIP/2.0/TCP 192.0.2.1;branch=z9hG4bKr${++vias}${rest}`;
+    expect(send(shard, { via, contacts: [flow(1)] }).status).toBe(439);
+    expect(bindings(shard)).toEqual([]);
+  });
+
   it('R5626-6-03 R5626-6-06 through such a proxy is a plain contact where the client does not', () => {
     const shard = new VirtualShard();
     const options = { via: viaProxy(), extra: ['Path: <sip:ep1.example.com;lr>'] };
@@ -208,6 +215,7 @@ describe('a sips contact', () => {
     const refused: RegisterOptions[] = [
       { contacts: [contact] },
       { ...all, contacts: [contact, '<sip:alice@192.0.2.2>'] },
+      { ...all, contacts: [contact, '<sip:alice@192.0.2.2>;expires=0'] },
       { ...all, extra: [path('sips:p1', 'sip:p2')] },
       { ...all, extra: [path('sip:p1')] },
     ];

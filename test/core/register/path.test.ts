@@ -163,6 +163,8 @@ describe('Service-Route', () => {
     expect(send(new VirtualShard(), {}).header('Service-Route')).toEqual([]);
     const shard = new VirtualShard({ policy: { serviceRoutes: { 'example.net': ['<sip:x;lr>'] } } });
     expect(send(shard, {}).header('Service-Route')).toEqual([]);
+    const none = new VirtualShard({ policy: { serviceRoutes: { ...serviceRoutes, 'example.com': [] } } });
+    for (const cseq of [1, 2]) expect(send(none, { cseq }).header('Service-Route')).toEqual([]);
     const all = new VirtualShard({ policy: { serviceRoutes } });
     expect(send(all, { contacts: [CONTACT], expires: 1 }).header('Service-Route')).toEqual([]);
   });

@@ -19,7 +19,10 @@ const PUSH: PushPolicy = {
 
 const PHONE = 'sip:alice@192.0.2.1;pn-provider=apns;pn-param=DEF123GHIJ.com.example.app.voip;pn-prid=00fc13adff78512';
 
-function shard(push: Partial<PushPolicy> = {}, policy: { maxExpiresS?: number } = {}): VirtualShard {
+function shard(
+  push: Partial<PushPolicy> = {},
+  policy: { maxExpiresS?: number; expiresJitterPercent?: number } = {},
+): VirtualShard {
   return new VirtualShard({ policy: { push: { ...PUSH, ...push }, ...policy } });
 }
 
@@ -83,6 +86,18 @@ describe('a contact with push parameters', () => {
     expect(caps(send({ contacts: [`<${PHONE}>`], expires: 600 }, shard({}, { maxExpiresS: 200 })))).toEqual([200]);
   });
 
+  it('R8599-5.6.1.1-04 is not shortened at random to less than a push for its refresh needs', () => {
+    const to = shard({}, { expiresJitterPercent: 90 });
+    const granted = (user: string, contact: string, expires: number) =>
+      send({ to: `<sip:${user}@example.com>`, callId: user, contacts: [`<${contact}>`], expires }, to).contacts[0]
+        .expires;
+    const seconds = Array.from({ length: 100 }, (_, i) => granted(`p${i}`, PHONE, 300));
+    expect(Math.min(...seconds)).toBe(240);
+    expect(Math.max(...seconds)).toBeGreaterThan(250);
+    const others = Array.from({ length: 100 }, (_, i) => granted(`o${i}`, 'sip:o@192.0.2.1', 300));
+    expect(Math.min(...others)).toBeLessThan(120);
+  });
+
   it('R8599-5.6.1.2-01 asks with pn-provider alone, and is told of its service or of all', () => {
     const ask = (params: string) => caps(send({ contacts: [`<sip:alice@192.0.2.1;${params}>`], expires: 60 }));
     expect(ask('pn-provider=apns')).toEqual([200, '*;+sip.pns="apns"']);
@@ -137,6 +152,32 @@ describe('a binding whose device can be woken', () => {
     expect(to.counter('bindings')).toBe(1);
     expect(to.send(invite(3))?.contacts.map(({ uri }) => uri)).toEqual([moved]);
     expect(asked).toHaveLength(1);
+  });
+
+  it('lives beside another one of its device, which takes its place only when it sleeps', () => {
+    const { shard: to, end } = setUp();
+    const moved = PHONE.replace('192.0.2.1', '192.0.2.2');
+    const bind = (uri: string, cseq: number, flow: number) =>
+      to
+        .send(register({ contacts: [`<${uri}>`], expires: 600, callId: `over-${flow}`, cseq }), over(flow))
+        ?.contacts.map((contact) => contact.uri);
+    expect(bind(PHONE, 1, 7)).toEqual([PHONE]);
+    expect(bind(moved, 1, 8)).toEqual([PHONE, moved]);
+    end(7);
+    expect(to.counter('bindings')).toBe(2);
+    expect(bind(moved, 2, 8)).toEqual([moved]);
+    expect(to.counter('bindings')).toBe(1);
+  });
+
+  it('is looked up by those who might when they asked, though a reload has taken that away meanwhile', () => {
+    const { shard: to, end } = setUp();
+    to.send(register({ contacts: [`<${PHONE}>`], expires: 600 }), over(7));
+    end(7);
+    expect(to.send(invite(1))?.status).toBe(100);
+    to.configure({ lookup: { sip: 'trusted', from: [] } });
+    expect(to.send(invite(2))?.status).toBe(403);
+    to.shard.hasWaited(to.shard.firstSlot);
+    expect(to.send(invite(1))?.status).toBe(480);
   });
 
   it('is not woken by strangers, whose address may be another’s', () => {

@@ -111,6 +111,14 @@ describe('a contact outside the grammar', () => {
     expect(send(shard, contact, 2, 0).status).toBe(200); // it names no binding
   });
 
+  it('R3261-10.3-34 is refused once, not again with the next request', () => {
+    const shard = new VirtualShard();
+    const long = `<sip:${'a'.repeat(300)}@192.0.2.4>`;
+    expect(send(shard, `${long}, <sip:a@192.0.2.4?X=a;b>`).status).toBe(400);
+    expect(send(shard, OTHER, 2).status).toBe(200);
+    expect(uris(shard)).toHaveLength(1);
+  });
+
   it('R3261-10.3-26 stays the one binding of its phone, which refreshes and removes it in its own spelling', () => {
     const shard = new VirtualShard();
     const contact = raw('Büro <sip:#1@192.0.2.4;x=;y={1}>;z=a/b');
@@ -135,6 +143,14 @@ describe('a contact outside the grammar', () => {
     const answer = answered(shard, request({ method: 'INVITE', uri: 'sip:alice@example.com' }));
     expect(answer.status).toBe(302);
     expect(withoutExpires(answer.header('Contact')[0])).toBe(raw('"Büro" <sip:%231@192.0.2.4>;z="a/b"'));
+  });
+
+  it('R3261-21.4.11-01 may be as long as the limit, and no byte longer', () => {
+    const shard = new VirtualShard({ policy: { contactBytesMax: 60 } });
+    const contact = (bytes: number): string => `<sip:${'a'.repeat(bytes - '<sip:@192.0.2.4>'.length)}@192.0.2.4>`;
+    expect(send(shard, contact(60)).status).toBe(200);
+    const answer = send(shard, contact(61), 2);
+    expect([answer.status, answer.phrase]).toEqual([400, 'Contact Too Long']);
   });
 
   it('R3261-21.4.11-01 has a limit in its new spelling', () => {

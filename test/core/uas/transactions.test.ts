@@ -291,6 +291,12 @@ describe('what draws no answer', () => {
   });
 });
 
+it('a STUN Binding request draws an answer, and counts as answered', () => {
+  const shard = new VirtualShard();
+  expect(shard.draw(Buffer.from(`000100002112a442${'78'.repeat(12)}`, 'hex'))).toHaveLength(1);
+  expect([shard.counter('stun'), shard.counter('dropped_keep_alive')]).toEqual([1, 0]);
+});
+
 /** Requests that nobody has sent before, and what each draws. */
 function draw(shard: VirtualShard, count: number): Map<string, Buffer> {
   const answers = new Map<string, Buffer>();

@@ -260,6 +260,14 @@ describe('options that make no sense', () => {
     [{ threads: false, policy: { ping: 'all' } }, 'policy.ping: needs threads'],
     [{ threads: false, domains: { 'a.com': { policy: { ping: 'nat' } } } }, 'domains.a.com.policy.ping: needs threads'],
     [{ threads: false, shards: 2 }, 'shards: without threads there is one'],
+    [{ threads: false, location: { shared: true } }, 'location.shared: needs threads'],
+    [
+      {
+        threads: false,
+        cluster: { name: 'c', node: 'n1', listen: '127.0.0.1:7422', nats: { servers: ['nats://127.0.0.1:4222'] } },
+      },
+      'cluster: needs threads',
+    ],
   ])('are refused before anything is done: %o', (options, problem) => {
     expect(refused(options)).toEqual(expect.arrayContaining([expect.stringContaining(problem)]));
   });

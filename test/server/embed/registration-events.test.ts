@@ -1,7 +1,7 @@
 // Registrations watched through a program's own sockets: NOTIFYs are handed to it like answers, with threads and without.
 
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { createRegistrar, type MessageTarget, type Registrar } from '../../../src/index.ts';
+import { addBinding, createRegistrar, type MessageTarget, type Registrar } from '../../../src/index.ts';
 import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
 import { poll } from '../../support/child-process.ts';
 import { register } from '../../support/virtual-shard.ts';
@@ -50,5 +50,32 @@ describe.each([false, true])('a program with threads: %s', (threads) => {
     await registrar.stop();
     await start();
     expect(await told()).toMatchObject({ version: 2, state: 'full', contacts: [{ uri: 'sip:alice@192.0.2.4' }] });
+  });
+});
+
+describe('a program without a directory', () => {
+  it('has each AOR told whose static bindings changed, however many changes come between two looks', async () => {
+    const told: { aor: string; uris: string[] }[] = [];
+    registrar = createRegistrar({
+      ...{ domains: ['example.com'], store: 'memory', threads: false, listen: [] },
+      registrationEvents: { enabled: true, notifyInterval: 0 },
+      send: (message) => {
+        const text = message.toString('latin1');
+        if (!text.startsWith('NOTIFY ')) return;
+        registrar.handle(Buffer.from(responseTo(text), 'latin1'), SOURCE);
+        const { aor, contacts } = readNotify(text).reginfo;
+        told.push({ aor, uris: contacts.map(({ uri }) => uri) });
+      },
+    });
+    await registrar.start();
+    const aors = ['alice@example.com', 'bob@example.com'];
+    for (const aor of aors)
+      registrar.handle(Buffer.from(subscribe({ uri: `sip:${aor}`, to: `<sip:${aor}>`, callId: aor })), SOURCE);
+    await poll('the first documents', 10_000, () => told.length === 2);
+    for (const aor of aors) registrar.changeStatic(addBinding(aor, { uri: `sip:gateway-of-${aor}` }));
+    await poll('those with the gateways', 10_000, () => told.length === 4);
+    expect(told.slice(2).map(({ aor, uris }) => [aor, ...uris])).toEqual(
+      aors.map((aor) => [`sip:${aor}`, `sip:gateway-of-${aor}`]),
+    );
   });
 });

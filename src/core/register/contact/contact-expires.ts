@@ -26,17 +26,18 @@ export function requestedExpiresS(contact: number, policy: Policy): number {
  * @param lastS the interval last granted to the phone (lastGrantedS); 0: none
  */
 export function grantedS({ request, work }: Exchange, policy: Policy, requestedS: number, lastS: number): number {
-  const { grantMaxS } = work;
+  const { grantMaxS, grantMinS } = work;
   const { maxExpiresS, minExpiresS, expiresJitterPercent } = policy;
   const most = grantMaxS < maxExpiresS ? grantMaxS : maxExpiresS;
+  const least = grantMinS > minExpiresS ? grantMinS : minExpiresS;
   const seconds = requestedS > most ? most : requestedS;
-  if (expiresJitterPercent === 0 || seconds <= minExpiresS || seconds === lastS) return seconds;
-  if (request.peers.listener[request.peer] === LISTENER_ADMIN) return seconds; // an operator gets what is asked for
+  if (expiresJitterPercent === 0 || seconds <= least || seconds === lastS) return seconds;
+  if (request.peers.listener[request.peer] === LISTENER_ADMIN) return seconds; // an operator gets the requested interval
   const range = Math.floor((seconds * expiresJitterPercent) / 100);
   if (range === 0) return seconds;
   // By a second at least: otherwise a phone that always requests the same would keep the whole interval once drawn, and in time all would.
   const shortened = seconds - 1 - Math.floor(((request.tagLow >>> 0) / 4294967296) * range);
-  return shortened < minExpiresS ? minExpiresS : shortened;
+  return shortened < least ? least : shortened;
 }
 
 /**

@@ -267,7 +267,7 @@ function requestsBy(latency) {
 function showTransports(from, to, seconds) {
   const [old, now] = [requestsBy(from.latency), requestsBy(to.latency)];
   const { connections } = to.status;
-  const names = ['udp', 'tcp', 'tls', 'ws', 'wss'].filter(
+  const names = ['udp', ...Object.keys(connections)].filter(
     (name) => census.transports[name] > 0 || connections[name] > 0 || now[name] > 0,
   );
   tables.transports.show(

@@ -3,7 +3,7 @@
 import { isIPv4 } from 'node:net';
 import { REGISTRARS_GROUP } from '../../../transport/node/multicast.ts';
 import { SHARDS_MAX } from '../defaults.ts';
-import { formatListenAddress, parseListenAddress } from '../listener-text.ts';
+import { formatListenAddress, LISTEN_FORMS, parseListenAddress } from '../listener-text.ts';
 import { DEFAULT_HEP, formatCollector, parseCollector } from '../sections/hep-config.ts';
 import { abuseRows } from './abuse-rows.ts';
 import { authRows } from './auth-rows.ts';
@@ -112,7 +112,7 @@ const hepRows = section(
 export const CONFIG_ROWS = section('All keys are optional.', {
   listen: row(
     'listen',
-    listOf(parsed('`udp:HOST:PORT`, `tcp:…`, `tls:…`, `ws:…`, `wss:…`', parseListenAddress, formatListenAddress)),
+    listOf(parsed(LISTEN_FORMS, parseListenAddress, formatListenAddress)),
     RESTART,
     'The server listens on these transports and IP addresses.',
     { flag: { option: '--listen <transport:HOST:PORT>', many: true } },
