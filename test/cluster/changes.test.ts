@@ -40,12 +40,21 @@ function send(node: ClusteredShard, user: string, cseq: number, more: RegisterOp
     ?.status;
 }
 
-/** What a machine has left that loses its process now: its disk and its feed. */
-function crash(cluster: Cluster, node: ClusteredShard, { directory }: Kept): { disk: SimulatedDisk; changes: Kept } {
+function diskOf(node: ClusteredShard): SimulatedDisk {
   const disk = new SimulatedDisk();
   for (const name of ['generations', 'settled', 'before'] as const)
     for (const [key, value] of node.disk[name])
       disk[name].set(key, (typeof value === 'number' ? value : value.slice()) as never);
+  return disk;
+}
+
+/** What a machine has left that loses its process now: its disk and its feed. */
+function crash(
+  cluster: Cluster,
+  node: ClusteredShard,
+  { directory }: Kept,
+  disk = diskOf(node),
+): { disk: SimulatedDisk; changes: Kept } {
   const copy = join(temporaryDirectory(), 'shard-0');
   cpSync(directory, copy, { recursive: true });
   node.cluster.close();
@@ -108,6 +117,24 @@ describe('the changes of a shard with several nodes', () => {
     b.claim();
     expect(send(b, 'alice', 1)).toBe(200);
     expect(told(read(ofB))).toEqual(['registered alice']);
+  });
+
+  it('are told where a cut of power took the end of the log, which the stream has', () => {
+    const { cluster, a, ofA } = two();
+    const users = ['alice', 'bob', 'carol', 'dave'];
+    send(a, users[0], 1);
+    cluster.pass(100);
+    const before = diskOf(a);
+    for (const user of users.slice(1)) expect(send(a, user, 1)).toBe(200);
+    cluster.pass(100);
+    const left = crash(cluster, a, ofA, before);
+    const again = cluster.join({ node: 1, life: 2, ...left });
+    cluster.pass(1000);
+    again.claim();
+    expect(send(again, 'erin', 1)).toBe(200);
+    cluster.pass(100);
+    again.virtual.batch([]);
+    expect(told(read(left.changes))).toEqual([...users, 'erin'].map((user) => `registered ${user}`));
   });
 
   it.each([

@@ -30,4 +30,13 @@ describe('a cluster', () => {
     },
     130_000,
   );
+
+  it('goes on where these seeds once failed', async () => {
+    // The whole site lost its power, and all nodes a part of a shard's log.
+    await simulations.these([600000000, 600000006, 600000017]);
+    // A log had lost its last frame to the disk, and with it what was moved there; a copy did not know up to where that had been.
+    await simulations.these([710001748, 710000075, 710001271]);
+    // The last repetition of a request reached an owner whose clock was ahead of the one that had carried it out.
+    await simulations.these([752000354, 752024118]);
+  });
 });

@@ -1,7 +1,8 @@
 // `aorta cluster demo` broken off: it leaves neither a process nor a file, and no stack trace on the screen.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { Child, killAll, poll } from '../support/child-process.ts';
@@ -39,6 +40,39 @@ describe.skipIf(natsMissing())('the demo of a cluster', () => {
     },
     70_000,
   );
+
+  /** A server's program whose first starts end at once, as where something else has got a port. */
+  const endingProgram = (directory: string, starts: number) => {
+    const file = join(directory, 'nats-server-that-ends');
+    const count = join(directory, 'starts');
+    writeFileSync(
+      file,
+      `#!/bin/sh\n[ "$1" = --version ] || { echo >> '${count}'; [ $(wc -l < '${count}') -gt ${starts} ] || { echo 'bind: address already in use' >&2; exit 1; }; }\n` +
+        `exec '${program()}' "$@"\n`,
+      { mode: 0o755 },
+    );
+    return file;
+  };
+  const demoWith = (natsProgram: string) =>
+    new Child('env', [
+      `TMPDIR=${temporaryDirectory()}`,
+      process.execPath,
+      CLI,
+      ...['cluster', 'demo', '--nats-server', natsProgram],
+    ]);
+
+  it('starts its NATS servers again, on other ports, where one has ended', async () => {
+    const demo = demoWith(endingProgram(temporaryDirectory(), 1));
+    await demo.until(/making the cluster/, 40_000);
+    demo.signal('SIGINT');
+    await demo.end(15_000);
+  }, 70_000);
+
+  it('says what ended a NATS server that ends each time', async () => {
+    const demo = demoWith(endingProgram(temporaryDirectory(), 1000));
+    expect(await demo.end(40_000)).toMatchObject({ code: 1 });
+    expect(demo.stderr).toMatch(/^aorta: NATS server [123] has ended: bind: address already in use$/m);
+  }, 70_000);
 
   it.each([
     ['Ctrl-C', '\x03'],

@@ -8,7 +8,7 @@ import { type AddressInfo, connect as connectTcp, createServer } from 'node:net'
 import { join } from 'node:path';
 import { type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { logSubject, metaSubject, orderSubject, streamName } from '../../src/cluster/stream-names.ts';
 import { deriveKey } from '../../src/core/auth/derived-key.ts';
 import { ClusterOrders } from '../../src/server/cluster/cluster-orders.ts';
@@ -92,7 +92,7 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
     const sink = {
       acknowledged: (id: number, sequence: number) => write(`acknowledged ${id} ${sequence}`),
       refused: () => write('refused'),
-      failed: () => {},
+      failed: (_: number, reason: string) => write(`failed ${reason}`),
       found: () => {},
       missing: () => {},
       bounds: (id: number, first: number, last: number) => write(`bounds ${id} ${first} ${last}`),
@@ -136,6 +136,31 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
       stream.close();
       relay.close();
     }
+  });
+
+  it.each([
+    ['IP:127.0.0.1', true],
+    ['DNS:localhost', false],
+  ])('that is named by its IP address and shows a certificate for %s is trusted: %s', async (names, isTrusted) => {
+    const { certFile, keyFile } = selfSigned('nats', 30, names);
+    const more = `tls { cert_file: "${certFile}", key_file: "${keyFile}" }\n`;
+    const other = await NatsServers.start({ servers: 1, more });
+    const [port] = other.ports;
+    const { stream, relay, until } = await relayed(port, 'token', certFile);
+    stream.bounds(1);
+    // No stream is there: a server that is trusted says so.
+    expect(await until(/stream not found|altnames/)).toMatch(
+      isTrusted ? /not found/ : /127\.0\.0\.1 is not in the cert's list/,
+    );
+    const connected = connectNats(
+      { ...config, servers: [{ host: '127.0.0.1', port, tls: true }], ca: certFile },
+      'test',
+    );
+    if (isTrusted) await (await connected).close();
+    else await expect(connected).rejects.toThrow(/altnames/);
+    stream.close();
+    relay.close();
+    await other.close();
   });
 
   it('that offers no TLS hears no password, from threads and from the main thread', async () => {
@@ -203,6 +228,45 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
       expect(answer.string()).toMatch(problem);
     }
     expect(handed).toEqual(given);
+  });
+
+  it('without a META stream is told of both ways, once a minute each', async () => {
+    const data = temporaryDirectory();
+    const users = UserStore.open(data);
+    users.put([{ name: 'alice', realm: REALM, ha1s: ha1sOf('alice', REALM, 'pw'), aors: [] }], 'add');
+    const known = new KnownRecord(data, 'none', () => {});
+    known.keep({ format: 1, shards: 1, fingerprint: '', created: '', nodes: {} });
+    let looks = 0;
+    const streams = new Proxy(manager.streams, {
+      get: (of, key) => {
+        if (key === 'info') looks++;
+        return Reflect.get(of, key).bind(of);
+      },
+    });
+    const told: string[] = [];
+    const statics = new SharedStatics(data, 1);
+    const parts = { connection, manager: { ...manager, streams } as JetStreamManager, cluster: 'none', node: 1 };
+    const log = (level: string, event: string) => void told.push(`${level} ${event}`);
+    const now = performance.now.bind(performance);
+    let later = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + later);
+    const sync = new MetaSync({ ...parts, secret: SECRET, users, statics, known, log });
+    try {
+      const both = ['warn changes cannot be told to the other nodes', 'warn changes of other nodes cannot be taken in'];
+      await poll('both lines', 10_000, () => told.length >= 2);
+      expect(told.sort()).toEqual(both);
+      for (let minutes = 0.5; minutes < 1.4; minutes += 0.4) {
+        later = minutes * 60_000;
+        const before = looks;
+        await poll('more tries', 10_000, () => looks >= before + 2);
+      }
+      await poll('both lines again', 10_000, () => told.length >= 4);
+      expect(told.slice(2).sort()).toEqual(both);
+    } finally {
+      clock.mockRestore();
+      await sync.close();
+      await users.close();
+    }
   });
 
   it('has users and static bindings of all nodes, sealed, and each node the same', async () => {

@@ -155,6 +155,21 @@ describe.skipIf(natsMissing())('streams of a cluster that runs', () => {
       expect(answer.status, answer.text).toBe(200);
     }
     client.close();
+    const before = (await manager.streams.info(cluster.streamOf(1))).state;
+    const { nats } = cluster;
+    await Promise.all(nats.children.map((_, server) => nats.kill9(server)));
+    for (const server of nats.children.keys()) nats.launch(server);
+    await nats.ready();
+    const after = await poll('the stream, after its servers were all killed', 30_000, () =>
+      manager.streams.info(cluster.streamOf(1)).then(
+        ({ state }) => state,
+        () => undefined,
+      ),
+    );
+    expect(before.messages).toBeGreaterThan(1);
+    expect([after.first_seq, after.messages >= before.messages]).toEqual([before.first_seq, true]);
+    expect((await manager.streams.info(cluster.streamOf(1))).config.deny_purge).toBe(true);
+    await cluster.settled();
   });
 
   it('that answer no more leave nobody without a word: 503, and 504 where a REGISTER may have been written', async () => {

@@ -1,7 +1,7 @@
 // What may fail in a cluster, each as a fault that is done under load and ended; what is expected of it is docs/cluster.md's. After
 // each of them every 200 must hold on every node.
 
-import { closeSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pause, poll } from '../support/child-process.ts';
 import { Load } from '../support/load.ts';
@@ -22,6 +22,9 @@ export interface Fault {
 }
 
 const STILL_MS = 8000;
+/** What a cut of power takes: half of so many bytes at the end of a log, behind the file's head. */
+const LOST_BYTES = 64 << 10;
+const KEPT_BYTES = 16 << 10;
 /** Phones that come back at once. */
 const PHONES = 1000;
 const STORM_MS = 60_000;
@@ -55,6 +58,31 @@ function damage(folder: string): void {
   const fd = openSync(largest, 'r+');
   writeSync(fd, Buffer.alloc(32 << 10), 0, 32 << 10, 24 << 10);
   closeSync(fd);
+}
+
+/** Zeros where the newest generation was written shortly before its end, as a cut of power leaves them. */
+function loseLastPages(folder: string): void {
+  const [newest] = readdirSync(folder)
+    .filter((name) => name.endsWith('.mdb'))
+    .sort()
+    .reverse();
+  const path = join(folder, newest);
+  const end = readFileSync(path).findLastIndex((byte) => byte !== 0);
+  const from = Math.max(KEPT_BYTES, (end & ~4095) - LOST_BYTES);
+  const fd = openSync(path, 'r+');
+  writeSync(fd, Buffer.alloc(LOST_BYTES / 2), 0, LOST_BYTES / 2, from);
+  closeSync(fd);
+}
+
+async function stopAll({ nodes, nats }: FaultRun['cluster']): Promise<void> {
+  await Promise.all([...nodes.map((node) => node.kill9()), ...nats.children.map((_, server) => nats.kill9(server))]);
+}
+
+async function startAll(cluster: FaultRun['cluster']): Promise<void> {
+  const { nats, nodes } = cluster;
+  for (const [server] of nats.children.entries()) nats.launch(server);
+  await nats.ready();
+  await Promise.all(nodes.map((_, node) => cluster.launch(node)));
 }
 
 export const FAULTS: readonly Fault[] = [
@@ -357,14 +385,22 @@ export const FAULTS: readonly Fault[] = [
     name: 'F19',
     what: 'all nodes and NATS servers at once',
     pauseMsMax: 40_000,
+    mayRefuse: true, // a node that is there before the streams have leaders refuses (decisions/0157)
     async run({ cluster }) {
-      await Promise.all([
-        ...cluster.nodes.map((node) => node.kill9()),
-        ...cluster.nats.children.map((_, server) => cluster.nats.kill9(server)),
-      ]);
-      for (const [server] of cluster.nats.children.entries()) cluster.nats.launch(server);
-      await cluster.nats.ready();
-      await Promise.all(cluster.nodes.map((_, node) => cluster.launch(node)));
+      await stopAll(cluster);
+      await startAll(cluster);
+    },
+  },
+  {
+    name: 'F23',
+    what: 'all nodes and NATS servers at once, and pages of the log of shard 0 that were written last on every node',
+    pauseMsMax: 40_000,
+    mayRefuse: true, // a node that is there before the streams have leaders refuses (decisions/0157)
+    async run({ cluster }) {
+      await stopAll(cluster);
+      for (const { data } of cluster.files) loseLastPages(join(data, 'shard-0', 'log'));
+      await startAll(cluster);
+      for (const node of cluster.alive()) await cluster.follows(node);
     },
   },
 ];

@@ -1,10 +1,9 @@
 // Ports for servers that tests start: free for UDP and TCP, and of no other test's.
 
-import { createSocket } from 'node:dgram';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isFree } from '../../src/commands/cluster/free-ports.ts';
 import { isAlive } from '../../src/location/files/process-alive.ts';
 
 /** Below the ephemeral range, where the kernel gives a port to whoever connects while its server is down. */
@@ -26,7 +25,7 @@ export async function freePort(address = '127.0.0.1'): Promise<number> {
   for (let tries = 0; tries < LAST - FIRST; tries++) {
     candidate = candidate >= LAST ? FIRST : candidate + 1;
     const port = candidate; // others may ask meanwhile
-    if (reserve(port) && (await bindsUdp(address, port)) && (await bindsTcp(address, port))) return port;
+    if (reserve(port) && (await isFree(port, address))) return port;
   }
   throw new Error('no free port');
 }
@@ -59,20 +58,4 @@ function ownerOf(file: string): string {
   } catch {
     return '';
   }
-}
-
-function bindsUdp(address: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-    socket.once('error', () => resolve(false));
-    socket.bind({ port, address, exclusive: true }, () => socket.close(() => resolve(true)));
-  });
-}
-
-function bindsTcp(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
-  });
 }

@@ -50,20 +50,20 @@ export class LogSyncs {
 
   private async syncAll(): Promise<void> {
     const { stores, table, first, log } = this.options;
-    try {
-      for (const [shard, directory] of stores.entries()) {
-        const applied = table.applied(shard);
-        const failure = await syncFiles(join(directory, 'log')).then(() => undefined, String);
-        if (failure === undefined) this.synced[shard] = Math.max(0, applied);
-        const from = await first(shard);
-        if (from !== undefined) this.unsynced[shard] = Math.max(0, from - 1 - this.synced[shard]);
-        if (failure !== undefined) throw new Error(failure);
+    let failure: string | undefined;
+    for (const [shard, directory] of stores.entries()) {
+      const applied = table.applied(shard);
+      try {
+        await syncFiles(join(directory, 'log'));
+        this.synced[shard] = Math.max(0, applied);
+      } catch (error) {
+        failure ??= String(error);
       }
-      this.isFailing = false;
-    } catch (error) {
-      if (!this.isFailing) log('warn', 'logs cannot be put on the disk', { error: String(error) });
-      this.isFailing = true;
+      const from = await first(shard).catch(() => undefined); // its stream has no leader now
+      if (from !== undefined) this.unsynced[shard] = Math.max(0, from - 1 - this.synced[shard]);
     }
+    if (failure !== undefined && !this.isFailing) log('warn', 'logs cannot be put on the disk', { error: failure });
+    this.isFailing = failure !== undefined;
   }
 }
 

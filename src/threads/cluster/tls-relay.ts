@@ -107,6 +107,7 @@ export class TlsRelay {
     const secure = connectTls({
       socket: plain,
       minVersion: 'TLSv1.2',
+      host, // what the certificate has to be for; by default that is localhost
       ...(isIP(host) === 0 && { servername: host }),
       ...(ca && { ca: readFileSync(ca) }),
       ...(cert && { cert: readFileSync(cert) }),

@@ -15,6 +15,7 @@ import { RowCopy } from '../../../src/location/table/binding-row.ts';
 import type { TableNews } from '../../../src/location/table/binding-table.ts';
 import { WriteSet } from '../../../src/location/write-set.ts';
 import type { NodePlace } from '../../../src/server/cluster/exchange/exchange-client.ts';
+import { askNode } from '../../../src/server/cluster/exchange/exchange-client.ts';
 import { ExchangeProof } from '../../../src/server/cluster/exchange/exchange-proof.ts';
 import { ExchangeServer } from '../../../src/server/cluster/exchange/exchange-server.ts';
 import { exchangePort, NodeExchange } from '../../../src/server/cluster/exchange/node-exchange.ts';
@@ -39,7 +40,7 @@ class Node {
   others: NodePlace[] = [];
   place: NodePlace = { name: '', host: HOST, port: 0 };
   exchange: NodeExchange | undefined;
-  private readonly reader: LogReader;
+  readonly reader: LogReader;
 
   constructor(role = ROLE_FOLLOWING) {
     this.store = openLogStore(this.directory, 'process');
@@ -217,6 +218,22 @@ describe('nodes of a cluster', () => {
       { node: 'd', records: 0, differ: -1, problem: expect.stringMatching(/not signed with the secret/) },
     ]);
     expect(d.exchange?.refused).toBe(1);
+  });
+
+  it('tell of a large table while they still read it, and miss nothing between the pieces', async () => {
+    const [a, b] = [node(), node()];
+    const rows = 200_000;
+    for (const each of [a, b]) each.put('same', 0, rows);
+    b.put('other', rows - 1, rows);
+    await b.open('b');
+    const scans = vi.spyOn(b.reader, 'scan');
+    const scansAtPiece: number[] = [];
+    const proof = new ExchangeProof(SECRET, 'east', 'a');
+    await askNode(proof, b.place, '/v1/digests/0', () => void scansAtPiece.push(scans.mock.calls.length));
+    expect(scansAtPiece[0]).toBeLessThan(scans.mock.calls.length);
+    a.others = [b.place];
+    const [{ records, nodes: compared }] = await (await a.open('a')).verify();
+    expect([records, compared]).toEqual([rows, [{ node: 'b', records: rows, differ: 1 }]]);
   });
 
   it('call tables the same that were changed while they were compared', async () => {

@@ -148,7 +148,7 @@ export class ClusterNode {
     };
     const stream = world.streams[shard].open(() => this.wake(shard, 0));
     stream.cut = this.isCut;
-    const store = new LogStore(new SimulatedLog(disk, GENERATION_BYTES), noCheckpoint);
+    const store = new LogStore(new SimulatedLog(disk, GENERATION_BYTES), noCheckpoint, { endsAtDamage: true });
     const log = (_level: string, event: string, fields: Record<string, unknown>) =>
       world.trace(`node ${id} ${event} ${JSON.stringify(fields)}`);
     const cluster = new ClusterShard({

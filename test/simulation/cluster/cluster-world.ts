@@ -27,13 +27,15 @@ const WRONG_CLOCK_MS = 3_600_000;
 /** After all is well again, each shard has an owner within this time. */
 const HEALED_MS = 12_000;
 const CHECK_MS = 2000;
-/** Whoever owns the shard, and by whichever clock: a request that drew 200 does so again for this long. */
-const REPEATED_FOR_MS = 25_000;
+/** Whoever owns the shard, and by whichever clock: a request that drew 200 does so again for this long after its first sending. */
+const REPEATED_FOR_MS = 32_000;
+const SECTOR_BYTES = 512;
 
 export interface ClusterReport {
   messages: number;
   takeovers: number;
   deaths: number;
+  blackouts: number;
   pauses: number;
   cuts: number;
   elections: number;
@@ -52,7 +54,17 @@ export class ClusterWorld implements World, Surrounds {
   readonly timeline = new Timeline(Date.UTC(2026, 0, 1));
   readonly random: Random;
   readonly report: ClusterReport = {
-    ...{ messages: 0, takeovers: 0, deaths: 0, pauses: 0, cuts: 0, elections: 0, droppedInFlight: 0, fenced: 0 },
+    ...{
+      messages: 0,
+      takeovers: 0,
+      deaths: 0,
+      blackouts: 0,
+      pauses: 0,
+      cuts: 0,
+      elections: 0,
+      droppedInFlight: 0,
+      fenced: 0,
+    },
     ...{ unknownOutcomes: 0, strangers: 0, copies: 0, handovers: 0, answers: 0, registered: 0, repeated: 0 },
   };
   readonly streams: readonly ModelStream[];
@@ -65,9 +77,9 @@ export class ClusterWorld implements World, Surrounds {
   private readonly byAddress = new Map<string, Phone>();
   private readonly asker = new Map<string, Phone>();
   /** What each phone asked last. */
-  private readonly asks = new Map<Phone, string>();
+  private readonly asks = new Map<Phone, { readonly request: string; readonly at: number }>();
   private readonly actedAt = new Map<string, number>();
-  private readonly answerTo = new Map<string, { readonly text: string; readonly at: number }>();
+  private readonly answerTo = new Map<string, string>();
   private readonly shardOf: (aor: string) => number;
   private readonly tell: ((line: string) => void) | undefined;
   private rough = true;
@@ -126,8 +138,9 @@ export class ClusterWorld implements World, Surrounds {
   }
 
   asked(phone: Phone, callId: string, cseq: number): void {
-    this.asker.set(`${callId} ${cseq}`, phone);
-    this.asks.set(phone, `${callId} ${cseq}`);
+    const request = `${callId} ${cseq}`;
+    this.asker.set(request, phone);
+    this.asks.set(phone, { request, at: this.timeline.now });
   }
 
   // --- for nodes
@@ -167,14 +180,15 @@ export class ClusterWorld implements World, Surrounds {
     if (phone === undefined) throw new Error(`an answer to nobody at ${host}:${port}\n${text}`);
     const request = `${/^Call-ID: (.*)\r$/m.exec(text)?.[1]} ${/^CSeq: (\d+)/m.exec(text)?.[1]}`;
     if (this.asker.get(request) !== phone) throw new Error(`not the phone that asked: ${phone.options.name}\n${text}`);
-    const { now } = this.timeline;
     const status = text.slice(8, 11);
     const first = this.answerTo.get(request);
-    if (first === undefined) this.answerTo.set(request, { text, at: now });
-    else if (first.text === text) this.report.repeated++;
-    else if (this.asks.get(phone) !== request || status !== '500' || !first.text.startsWith('SIP/2.0 200')) {
+    const last = this.asks.get(phone);
+    if (first === undefined) this.answerTo.set(request, text);
+    else if (first === text) this.report.repeated++;
+    else if (last?.request !== request || status !== '500' || !first.startsWith('SIP/2.0 200')) {
       // a copy that is late, or another node's word
-    } else if (now - first.at < REPEATED_FOR_MS) throw new Error(`two answers to one request:\n${first.text}\n${text}`);
+    } else if (this.timeline.now - last.at < REPEATED_FOR_MS)
+      throw new Error(`two answers to one request:\n${first}\n${text}`);
     if (status === '503') this.epoch++; // what this node did not decide another one may have
     this.network.carry(() => phone.receive(text));
   }
@@ -227,7 +241,7 @@ export class ClusterWorld implements World, Surrounds {
     const { random, report } = this;
     const node = random.pick(this.nodes);
     const stream = random.pick(this.streams);
-    switch (random.between(0, 9)) {
+    switch (random.between(0, 10)) {
       case 0:
         return this.kill(node, random.between(100, 15_000));
       case 1:
@@ -260,12 +274,25 @@ export class ClusterWorld implements World, Surrounds {
       case 8:
       case 9:
         if (this.trims) for (const each of this.streams) each.trim(each.last - random.between(0, 4));
+        return;
+      case 10:
+        return this.darken();
     }
   }
 
   private strangersMessage(stream: ModelStream): Uint8Array {
     if (stream.last > 0 && this.random.chance(0.5)) return this.random.pick(stream.messages);
     return Uint8Array.from({ length: this.random.between(0, 200) }, () => this.random.between(0, 255));
+  }
+
+  /** The whole site loses its power: no node is left that others could copy from. */
+  private darken(): void {
+    if (this.trims || this.nodes.some(({ skewMs }) => skewMs === WRONG_CLOCK_MS)) return;
+    this.report.blackouts++;
+    for (const node of this.nodes) {
+      if (node.isUp) this.kill(node, this.random.between(100, 15_000));
+      for (const disk of node.disks) cutPower(disk, this.random);
+    }
   }
 
   private kill(node: ClusterNode, ms: number): void {
@@ -277,7 +304,8 @@ export class ClusterWorld implements World, Surrounds {
     node.die();
     node.diskFails = false;
     this.forget();
-    if (!this.trims && this.random.chance(0.3)) for (const disk of node.disks) loseEnd(disk);
+    if (!this.trims && this.random.chance(0.3)) for (const disk of node.disks) cutPower(disk, this.random);
+    if (node.id === NODES && this.random.chance(0.3)) for (const disk of node.disks) flipBit(disk, this.random);
     this.timeline.after(ms, () => {
       if (!node.isUp) node.start();
     });
@@ -305,6 +333,7 @@ export class ClusterWorld implements World, Surrounds {
     for (const [number, bytes] of from.generations) disk.generations.set(number, bytes.slice());
     for (const [number, address] of from.settled) disk.settled.set(number, address);
     for (const [number, address] of from.before) disk.before.set(number, address);
+    disk.droppedAt = from.droppedAt;
     node.copied(shard, disk);
     this.forget();
   }
@@ -460,11 +489,25 @@ export class ClusterWorld implements World, Surrounds {
   }
 }
 
-/** A cut of power takes what was not synced. */
-function loseEnd(disk: SimulatedDisk): void {
+/** A cut of power takes any part of what was not synced: the newest file, or bytes before others that stay. */
+function cutPower(disk: SimulatedDisk, random: Random): void {
+  const unsynced = [...disk.generations].filter(([number]) => number > disk.syncedTo);
   const newest = Math.max(...disk.generations.keys());
-  if (!(newest > disk.syncedTo)) return;
-  disk.generations.delete(newest);
-  disk.settled.delete(newest);
-  disk.before.delete(newest);
+  const kept = random.pick([0.5, 0.9, 0.99, 1]);
+  for (const [number, bytes] of unsynced) {
+    if (number === newest && random.chance(0.3)) {
+      disk.generations.delete(number);
+      disk.settled.delete(number);
+      disk.before.delete(number);
+    }
+    for (let at = 0; at < bytes.length; at += SECTOR_BYTES)
+      if (!random.chance(kept)) bytes.fill(0, at, at + SECTOR_BYTES);
+  }
+}
+
+/** Somewhere in the log. */
+function flipBit(disk: SimulatedDisk, random: Random): void {
+  if (disk.generations.size === 0) return;
+  const bytes = random.pick([...disk.generations.values()]);
+  bytes[random.between(0, bytes.length - 1)] ^= 1 << random.between(0, 7);
 }

@@ -189,12 +189,10 @@ export class Phone {
       return;
     }
     const [seconds] = listed;
-    // An answer that comes again after a restart says what is left, rounded down.
-    if (
-      seconds === undefined ||
-      seconds > request.askS + (this.world.clocksDifferS ?? 0) ||
-      seconds < 60 - TIMER_F_MS / 1000
-    )
+    // An answer that comes again after a restart says what is left, by the clock of whoever answers, rounded down.
+    const { clocksDifferS = 0 } = this.world;
+    const least = Math.floor(60 - TIMER_F_MS / 1000 - clocksDifferS);
+    if (seconds === undefined || seconds > request.askS + clocksDifferS || seconds < least)
       throw new Error(`${this.options.name}: asked ${request.askS} s, got\n${text}`);
     if (listed.some((s) => s !== seconds)) throw new Error(`${this.options.name}: unequal intervals\n${text}`);
     const granted = seconds * 1000;

@@ -144,7 +144,7 @@ export class Answers {
     const seconds = secondsOf(listed, bound.contact);
     const rules = this.scene.rulesOf(request);
     const most = Math.min(request.seconds, rules.maxS);
-    if (seconds === undefined || seconds > most || seconds < leastGranted(request.seconds, rules))
+    if (seconds === undefined || seconds > most || seconds < leastGranted(request.seconds, rules, bound.device))
       this.scene.fail(`${seconds} s granted to ${storyOf(request)}, of ${listed.join(' ')}`);
     return { ...bound, expiresAt: this.scene.now + seconds * 1000 };
   }

@@ -79,11 +79,12 @@ function withoutSleepers(bindings: readonly Bound[], count: number): Bound[] {
   return bindings.filter(({ isAsleep }) => !isAsleep || left-- <= 0);
 }
 
-/** The least that may be granted to who asks for so much, in seconds. */
-export function leastGranted(seconds: number, { minS, maxS, jitterPercent }: Rules): number {
+/** The least that may be granted to who asks for so much, in seconds. @param device of the binding: its push comes before the end */
+export function leastGranted(seconds: number, { minS, maxS, jitterPercent, push }: Rules, device: string): number {
   const most = Math.min(seconds, maxS);
-  if (jitterPercent === 0 || most <= minS) return most;
-  return Math.max(minS, most - Math.floor((most * jitterPercent) / 100));
+  const least = Math.max(minS, device === '' ? 0 : (push?.shortestS ?? 0));
+  if (jitterPercent === 0 || most <= least) return most;
+  return Math.max(least, most - Math.floor((most * jitterPercent) / 100));
 }
 
 export type Change =

@@ -11,7 +11,7 @@ import { askNode, type NodePlace } from './exchange-client.ts';
 import { ExchangeProof } from './exchange-proof.ts';
 import { ExchangeServer, type WritePiece } from './exchange-server.ts';
 import { type CopyReport, ShardCopies } from './shard-copies.ts';
-import { decodeDigest, digestOfGroups, digestOfTable, encodeDigest, type TableDigest } from './table-digest.ts';
+import { decodeDigest, digestsOf, encodeDigest, type TableDigest } from './table-digest.ts';
 import { type AskDigest, compareShard, type ShardComparison } from './verify.ts';
 
 /** Copies given at a time: each takes all disk and network that it can get. */
@@ -105,7 +105,9 @@ export class NodeExchange {
     if (!(shard < this.options.stores.length)) return undefined;
     if (what === 'copies') return this.copyOf(shard);
     const wanted = groups?.split(',').map(Number);
-    return async (write) => write(encodeDigest(await this.digest(shard, wanted)));
+    return async (write) => {
+      for await (const piece of digestsOf(this.options.readers[shard], wanted)) await write(encodeDigest(piece));
+    };
   }
 
   private copyOf(shard: number): (write: WritePiece) => Promise<void> {
@@ -123,9 +125,11 @@ export class NodeExchange {
     };
   }
 
-  private digest(shard: number, groups?: readonly number[]): Promise<TableDigest> {
-    const reader = this.options.readers[shard];
-    return groups === undefined ? digestOfTable(reader) : digestOfGroups(reader, groups);
+  private async digest(shard: number, groups?: readonly number[]): Promise<TableDigest> {
+    const whole: TableDigest = new Map();
+    for await (const piece of digestsOf(this.options.readers[shard], groups))
+      for (const [group, digest] of piece) whole.set(group, digest);
+    return whole;
   }
 
   private async ask(place: NodePlace, shard: number, groups?: readonly number[]) {

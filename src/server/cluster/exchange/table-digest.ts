@@ -1,5 +1,5 @@
-// What a shard's table holds, as digests of a hundred rows or so each: nodes of a cluster have the same records in the same rows, so two
-// tables can be compared without sending them. Rows change while they are read: whoever compares asks again for what differs.
+// Digests of a shard's table, one for each hundred rows or so. Nodes of a cluster have the same records in the same rows, so that two
+// tables can be compared without sending them. Rows change while they are read: differing groups have to be asked for again.
 
 import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -10,27 +10,34 @@ import { cursorBefore } from '../../../location/log/log-reader.ts';
 const GROUP_ROWS = 128;
 /** Rows read in one piece, a few milliseconds. */
 const READ_MAX = 512;
+/** Groups of a piece: 131,072 rows, a fraction of a second. */
+const PIECE_GROUPS = 1024;
 const DIGEST_BYTES = 8;
 const NUMBER_BYTES = 4;
 /** Number of a group, its records, its digest. */
 const ENTRY_BYTES = 2 * NUMBER_BYTES + DIGEST_BYTES;
 
-/** By group: how many records, and their digest; groups without records are not there. */
+/** By group: the number of records, and their digest; groups without records are absent. */
 export type TableDigest = Map<number, { readonly records: number; readonly digest: string }>;
 
-/** Of all of a shard. */
-export async function digestOfTable(reader: LocationReader): Promise<TableDigest> {
+/** Digests of a shard's table in pieces, or of some groups of it, each as of about one moment. */
+export function digestsOf(reader: LocationReader, wanted?: readonly number[]): AsyncGenerator<TableDigest> {
+  return wanted === undefined ? digestsOfTable(reader) : digestsOfGroups(reader, wanted);
+}
+
+/** Pieces: a node that asks hears the first ones long before a table of millions has been read. */
+async function* digestsOfTable(reader: LocationReader): AsyncGenerator<TableDigest> {
   const groups = new GroupDigests();
   let after: Uint8Array | undefined = cursorBefore(0);
   while (after !== undefined) {
     after = reader.scan(after, READ_MAX, (key, record, row = 0) => groups.add(row, key, record));
+    if (groups.finished >= PIECE_GROUPS) yield groups.take();
     await turn();
   }
-  return groups.done();
+  yield groups.done();
 }
 
-/** Of some groups, each as of about one moment. */
-export async function digestOfGroups(reader: LocationReader, wanted: readonly number[]): Promise<TableDigest> {
+async function* digestsOfGroups(reader: LocationReader, wanted: readonly number[]): AsyncGenerator<TableDigest> {
   const groups = new GroupDigests();
   for (const [i, group] of wanted.entries()) {
     if (i % (READ_MAX / GROUP_ROWS) === 0) await turn();
@@ -38,7 +45,7 @@ export async function digestOfGroups(reader: LocationReader, wanted: readonly nu
       if (Math.floor(row / GROUP_ROWS) === group) groups.add(row, key, record);
     });
   }
-  return groups.done();
+  yield groups.done();
 }
 
 /** Numbers of groups in which two tables differ. */
@@ -74,9 +81,9 @@ export function decodeDigest(bytes: Buffer): TableDigest {
   return table;
 }
 
-/** Rows come in their order. */
+/** Expects rows in their order. */
 class GroupDigests {
-  private readonly table: TableDigest = new Map();
+  private table: TableDigest = new Map();
   private group = -1;
   private records = 0;
   private hash = createHash('sha256');
@@ -91,9 +98,20 @@ class GroupDigests {
     this.hash.update(`${row} ${record.length} `).update(key).update(record);
   }
 
+  get finished(): number {
+    return this.table.size;
+  }
+
+  /** The finished groups, which it has no longer. */
+  take(): TableDigest {
+    const { table } = this;
+    this.table = new Map();
+    return table;
+  }
+
   done(): TableDigest {
     this.end();
-    return this.table;
+    return this.take();
   }
 
   private end(): void {

@@ -13,6 +13,7 @@ import {
   tokenAuthenticator,
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
+import { identityCheck } from '../../../transport/nats/nats-identity.ts';
 import { type NatsLogin, parseLogin } from '../../../transport/nats/nats-login.ts';
 import { formatNatsServer, type NatsConfig } from '../../config/sections/cluster-config.ts';
 import { ClusterError, LoginRefused, ServersAway } from '../cluster-error.ts';
@@ -97,7 +98,8 @@ export async function askServer(
 /** With it the library sends nothing to a server that does not encrypt. All servers of its list are of one kind. */
 function tlsOf({ ca, cert, key }: NatsConfig, servers: NatsConfig['servers']): { tls?: TlsOptions } {
   if (!servers.some(({ tls }) => tls)) return {};
-  return { tls: { ...(ca && { caFile: ca }), ...(cert && { certFile: cert }), ...(key && { keyFile: key }) } };
+  const files = { ...(ca && { caFile: ca }), ...(cert && { certFile: cert }), ...(key && { keyFile: key }) };
+  return { tls: { ...files, ...identityCheck(servers.map(({ host }) => host)) } };
 }
 
 function refused({ credentials }: NatsConfig, servers: readonly string[], { message }: Error): LoginRefused {

@@ -93,7 +93,14 @@ export async function remakeStream(
   } catch (error) {
     throw clusterError(`stream ${wanted.name} cannot be removed`, error);
   }
-  await makeStream(manager, { ...wanted, first_seq: sequence + 1 });
+  // Not by `first_seq`: nats-server applies that again at each start. A stream whose servers were all killed came back without its messages.
+  await makeStream(manager, { ...wanted, deny_purge: false });
+  try {
+    if (sequence > 0) await manager.streams.purge(wanted.name, { seq: sequence + 1 });
+    await manager.streams.update(wanted.name, { deny_purge: true });
+  } catch (error) {
+    throw clusterError(`stream ${wanted.name} is not made anew yet, try again`, error);
+  }
 }
 
 /** Makes the META stream, where there is none. Throws a ClusterError. */

@@ -1,11 +1,12 @@
-// Users and static bindings of a cluster: what is changed on one node, by whichever process, is told to all others by the META stream, and
-// what others tell is taken in here. Changes have versions, so that order and repetition do not matter.
+// Users and static bindings of a cluster: changes by any process of one node are published in the META stream, and changes of other nodes
+// are applied here. Changes have versions, so that order and repetition do not matter.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeliverPolicy, type JetStreamManager, type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as z from 'zod';
 import { metaSubject, streamName } from '../../../cluster/stream-names.ts';
+import { RepeatedLines } from '../../../threads/cluster/repeated-lines.ts';
 import { monotonicMs } from '../../../transport/monotonic.ts';
 import type { User } from '../../../users/stored-user.ts';
 import type { SharedUser, UserStore } from '../../../users/user-store.ts';
@@ -16,7 +17,7 @@ import type { SharedStatic, SharedStatics } from './shared-statics.ts';
 
 const LOOK_MS = 300;
 const RETRY_MS = 1000;
-/** Told, and taken in, at a time. */
+/** Changes published, or applied, at a time. */
 const BATCH = 200;
 const ANSWER_MS = 5000;
 
@@ -26,7 +27,7 @@ const Told = z.discriminatedUnion('what', [
     name: z.string(),
     realm: z.string(),
     version: z.number().positive(),
-    /** HA1s in hexadecimal digits, null for those that there are not; absent: it is no user any more. */
+    /** HA1s in hexadecimal digits, null for missing ones; absent: the user is removed. */
     user: z.object({ ha1s: z.array(z.string().nullable()), aors: z.array(z.string()), rules: z.string() }).optional(),
   }),
   z.object({
@@ -38,7 +39,7 @@ const Told = z.discriminatedUnion('what', [
 ]);
 type Told = z.infer<typeof Told>;
 
-/** What of the user store is needed here. */
+/** The part of the user store that is needed here. */
 export type SharedUsers = Pick<UserStore, 'share' | 'takeShared' | 'told' | 'tellAgain' | 'get' | 'versions'>;
 
 export interface MetaSyncParts {
@@ -48,7 +49,7 @@ export interface MetaSyncParts {
   /** Number of this node. */
   readonly node: number;
   readonly secret: Uint8Array;
-  /** Absent where nobody is authenticated. */
+  /** Absent where clients do not authenticate. */
   readonly users?: SharedUsers | undefined;
   readonly statics: SharedStatics;
   readonly known: Pick<KnownRecord, 'meta' | 'keepMeta'>;
@@ -58,24 +59,25 @@ export interface MetaSyncParts {
 export class MetaSync {
   /** Messages that no node has written. */
   strangers = 0;
-  /** Up to where the stream has been taken in. */
+  /** Sequence up to which the stream has been applied. */
   sequence: number;
   private readonly parts: MetaSyncParts;
   private readonly box: MetaBox;
+  private readonly lines: RepeatedLines;
   private readonly following: Promise<void>;
   private readonly telling: Promise<void>;
   private readonly stopped = new AbortController();
   private stopMessages: () => void = () => {};
-  private toldOfAt = Number.NEGATIVE_INFINITY;
-  /** When the stream was made that is followed; empty: none is. */
+  /** Creation time of the followed stream; empty: none is followed. */
   private stream = '';
-  /** Of a stream that was made anew: this node tells it what it lacks, and therefore reads it first. */
+  /** False for a stream that was made anew: this node publishes whatever the stream lacks, and therefore reads it first. */
   private isLevel = true;
 
   constructor(parts: MetaSyncParts) {
     const { users, statics, node, secret } = parts;
     this.parts = parts;
     this.box = new MetaBox(secret);
+    this.lines = new RepeatedLines(parts.log);
     users?.share(node);
     this.sequence = Math.min(users?.versions.sequence ?? statics.sequence, statics.sequence);
     this.following = this.again('changes of other nodes cannot be taken in', () => this.follow());
@@ -88,12 +90,12 @@ export class MetaSync {
     await Promise.all([this.following, this.telling]);
   }
 
-  /** The stream was made at this time, as its server says: another one than is followed may have been put in its place. */
+  /** The stream has this creation time, by its server: it may have replaced the followed one. */
   seen(created: string): void {
     if (this.stream !== '' && created !== this.stream) this.stopMessages();
   }
 
-  /** Until the end: what fails is told, now and then, and tried again. */
+  /** Repeats the work until the end. A failure is logged, then once a minute while it lasts. */
   private async again(trouble: string, work: () => Promise<void>): Promise<void> {
     const { signal } = this.stopped;
     while (!signal.aborted) {
@@ -101,8 +103,7 @@ export class MetaSync {
         await work();
       } catch (error) {
         if (signal.aborted) return;
-        if (monotonicMs() - this.toldOfAt > 60_000) this.parts.log('warn', trouble, { error: String(error) });
-        this.toldOfAt = monotonicMs();
+        this.lines.tell('warn', trouble, { error: String(error) }, monotonicMs());
         await delay(RETRY_MS, undefined, { signal }).catch(() => {});
       }
     }
@@ -134,7 +135,7 @@ export class MetaSync {
     }
   }
 
-  /** The stream was made anew: what it told is lost, but for what the nodes have of it. Versions say what is new in it. */
+  /** The stream was made anew: its messages are lost, but for the nodes' copies. Versions tell which of these are new in it. */
   private beginAnew(): void {
     const { users, statics, log } = this.parts;
     log('warn', 'the META stream was made anew: users and static bindings are told again');
