@@ -51,7 +51,7 @@ async function exportLocation(options: Options): Promise<void> {
   const context = {
     format: oneOf<ExportFormat>('--format', options.format, ['kamailio', 'opensips', 'csv']),
     database: oneOf<Database>('--database', options.database, DATABASES),
-    zoneMinutes: zone(options.timezone),
+    zone: zone(options.timezone),
   };
   const client = new AdminClient(options);
   const { bindings } = await client.get<{ bindings: number }>('/v1/status');
@@ -85,7 +85,7 @@ function tell(rows: number, skipped: readonly string[], strict: boolean): void {
   if (strict && skipped.length > 0) process.exitCode = 1;
 }
 
-function zone(text: string | undefined): number {
+function zone(text: string | undefined): number | undefined {
   try {
     return zoneOf(text);
   } catch (error) {

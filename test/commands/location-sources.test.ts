@@ -27,7 +27,7 @@ async function read(text: string, domain?: string): Promise<{ found: ImportedBin
   const left: string[] = [];
   let sequence = 0;
   for await (const row of await readLocations(file, () => {})) {
-    const context = { zoneMinutes: 0, now: NOW, ...(domain !== undefined && { domain }) };
+    const context = { zone: 0, now: NOW, ...(domain !== undefined && { domain }) };
     const binding = bindingOf(row, ++sequence, context);
     if (typeof binding === 'string') left.push(`${row.line}: ${binding}`);
     else if ('rule' in binding) left.push(`${row.line}: ${binding.rule}`);
@@ -197,6 +197,6 @@ it('received and Path are both kept: in, and out again', async () => {
     source: { address: '203.0.113.7', port: 40_001 },
   });
   const { rowOf } = await import('../../src/commands/import/location-export.ts');
-  const row = rowOf('alice@example.com', binding, 1, { format: 'csv', database: 'mysql', zoneMinutes: 0 });
+  const row = rowOf('alice@example.com', binding, 1, { format: 'csv', database: 'mysql', zone: 0 });
   expect(row).toContain(',sip:203.0.113.7:40001,"<sip:edge.example.net;lr>",');
 });

@@ -5,14 +5,15 @@ import type { Binding } from '../../core/binding/binding-view.ts';
 import { contactText, placeOf } from './contact-text.ts';
 import { csvField } from './csv-field.ts';
 import { beginning, type Database, END, insertion, type SqlValue } from './sql-text.ts';
+import { dateIn } from './time-zone.ts';
 
 export type ExportFormat = 'kamailio' | 'opensips' | 'csv';
 
 export interface ExportContext {
   readonly format: ExportFormat;
   readonly database: Database;
-  /** Minutes east of UTC in which Kamailio's dates are local. */
-  readonly zoneMinutes: number;
+  /** Zone of Kamailio's local dates, in the form of zoneOf. */
+  readonly zone: number | undefined;
 }
 
 /** A binding from the API: JSON has no Infinity. */
@@ -116,10 +117,10 @@ function receivedOf({ path, source, received, uri }: ExportedBinding): string | 
 }
 
 /** OpenSIPS and CSV: seconds since 1970. Kamailio: a date in local time, or, in SQLite, a Julian day of UTC. */
-function momentOf(ms: number, { format, database, zoneMinutes }: ExportContext): SqlValue {
+function momentOf(ms: number, { format, database, zone }: ExportContext): SqlValue {
   if (format !== 'kamailio') return Math.floor(ms / 1000);
   if (database === 'sqlite') return ms / 86_400_000 + JULIAN_1970;
-  return new Date(ms + zoneMinutes * 60_000).toISOString().slice(0, 19).replace('T', ' ');
+  return dateIn(zone, ms).replace('T', ' ');
 }
 
 function insertOf(row: Row, { format, database }: ExportContext): string {

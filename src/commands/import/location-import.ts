@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import type { MessageSource } from '../../server/embed/message-source.ts';
 import { placeOf } from './contact-text.ts';
 import type { TableRow } from './csv-and-sql.ts';
+import { momentIn } from './time-zone.ts';
 
 const PERMANENT: LeftOut = { rule: 'permanent: add it as a static binding' };
 /** Kamailio's db_sqlite keeps dates as Julian days, in UTC. */
@@ -14,8 +15,8 @@ const TOKEN = /^[^\s<>",;]+$/;
 export interface ImportContext {
   /** Domain of AORs without one (use_domain off). */
   readonly domain?: string;
-  /** Minutes east of UTC in which dates without a zone are written. */
-  readonly zoneMinutes: number;
+  /** Zone of dates without one, in the form of zoneOf. */
+  readonly zone: number | undefined;
   /** Epoch ms. */
   readonly now: number;
 }
@@ -69,11 +70,8 @@ function aorOf(fields: ReadonlyMap<string, string>, defaultDomain: string | unde
   return `${user}@${domain}`;
 }
 
-/** Seconds that are left of the binding, or why it has none. */
-function secondsLeft(
-  fields: ReadonlyMap<string, string>,
-  { now, zoneMinutes }: ImportContext,
-): number | LeftOut | string {
+/** Remaining seconds of the binding, or the reason why it has none. */
+function secondsLeft(fields: ReadonlyMap<string, string>, { now, zone }: ImportContext): number | LeftOut | string {
   const left = fields.get('expires_in');
   if (left !== undefined) {
     if (left === 'permanent') return PERMANENT;
@@ -89,7 +87,7 @@ function secondsLeft(
   else {
     const date = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)/.exec(expires);
     if (date === null) return `expires is neither a date nor seconds since 1970: ${expires}`;
-    at = Date.parse(`${date[1]}T${date[2]}Z`) - zoneMinutes * 60_000;
+    at = momentIn(zone, `${date[1]}T${date[2]}`);
   }
   if (at === 0) return PERMANENT; // 0 again, written as a date
   const seconds = Math.floor((at - now) / 1000);

@@ -51,12 +51,12 @@ interface Report {
 export async function importLocation(name: string, options: Options): Promise<void> {
   const began = performance.now();
   try {
-    const zoneMinutes = zoneOf(options.timezone);
+    const zone = zoneOf(options.timezone);
     const served = readServed(options.data);
     const file = InputFile.open(name);
     if (!options.dryRun) actAsOwner(options.data);
     await file.settle(options.encoding);
-    const context = { zoneMinutes, now: Date.now(), ...(options.domain !== undefined && { domain: options.domain }) };
+    const context = { zone, now: Date.now(), ...(options.domain !== undefined && { domain: options.domain }) };
     const display = showProgress(process.stderr.isTTY ? process.stderr : undefined, () => {});
     const report = await run(file, context, options, (bytes, done) =>
       display.report('bindings', bytes, file.size, done),
