@@ -67,6 +67,21 @@ it('commands and their flags are there', () => {
   }
 });
 
+it('every verb stands in a document', () => {
+  const lines = DOCUMENTS.flatMap((document) => readFileSync(join(ROOT, document), 'utf8').split('\n'));
+  // A row may have more verbs of a group: `aorta trace on NAME`, `off NAME`, `ls`.
+  const isNamed = (path: string) => {
+    const [group, verb] = path.split(' ');
+    const also = new RegExp(`\`${verb}\\b`);
+    return lines.some(
+      (line) => line.includes(`aorta ${path}`) || (verb && line.includes(`aorta ${group} `) && also.test(line)),
+    );
+  };
+  const verbs = [...helps].filter(([path, text]) => path !== '' && !/^Commands:/m.test(text)).map(([path]) => path);
+  expect(verbs.length).toBeGreaterThan(40);
+  expect(verbs.filter((path) => !isNamed(path))).toEqual([]);
+});
+
 it('flags of serve stand in the README, and those of the README in the help', () => {
   const table = readFileSync(join(ROOT, 'README.md'), 'utf8').match(/^## Flags\n[\s\S]*?^As soon/m)?.[0] ?? '';
   const named = new Set(table.match(/(?<=^\|.*`)--[a-z-]+/gm));
@@ -91,6 +106,18 @@ it('the architecture names every folder of the source', () => {
       .map((name) => `src/${layer}/${name}`);
   });
   expect(unnamed).toEqual([]);
+});
+
+it('the operating guide has every metric and every route of the API', () => {
+  const page = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8');
+  const source = readFileSync(join(ROOT, 'src/server/metrics/metrics.ts'), 'utf8');
+  const metrics = [...source.matchAll(/'(aorta_[a-z0-9_]+)'/g)].map(([, name]) => name);
+  expect(metrics.length).toBeGreaterThan(60);
+  expect(metrics.filter((name) => !name.startsWith('aorta_cluster_') && !page.includes(name))).toEqual([]);
+  const { paths } = JSON.parse(readFileSync(join(ROOT, 'docs/openapi.json'), 'utf8')) as { paths: object };
+  const routes = Object.keys(paths).filter((path) => path.startsWith('/v1/'));
+  const named = (path: string) => new RegExp(path.replaceAll(/\{[^}]+\}/g, '[^ `]+')).test(page);
+  expect(routes.filter((path) => !named(path))).toEqual([]);
 });
 
 it('the page about clusters has the names of all streams and subjects', () => {

@@ -114,7 +114,10 @@ describe('sources', () => {
     expect(await guess(guesser, nonce)).toBeLessThan(50);
     // Each shard has a budget, of which a part comes back with time: a guess at alice uses hers up before her REGISTER.
     const right = { aor: 'alice@example.com', contacts: [DESK] };
-    expect(await perhaps(guesser, guesser.register(right)), 'not even challenged').toBeUndefined();
+    const guessAtAlice = () => perhaps(guesser, signed(guesser, right, { nonce, password: 'guess' }));
+    await poll('silence for guesses at alice', 20_000, async () => (await guessAtAlice()) === undefined || undefined);
+    const [, challenged] = await Promise.all([guessAtAlice(), perhaps(guesser, guesser.register(right))]);
+    expect(challenged, 'not even challenged').toBeUndefined();
     guesser.close();
   });
 

@@ -174,6 +174,18 @@ describe.skipIf(lacksChromium())('the dashboard', () => {
     expect(await faults(browser)).toEqual([]);
   });
 
+  it('has room for each table beside the others', async () => {
+    for (const width of [900, 1280, 1920]) {
+      await browser.open(admin.url, { width, height: 900 });
+      await browser.until(`/example.com/.test(${text('domains')})`);
+      const wide = await browser.value<string[]>(`[...document.querySelectorAll('.columns > div > table')]
+        .filter((table) => [...table.querySelectorAll('th')].some((head) =>
+          head.getBoundingClientRect().right > table.parentElement.getBoundingClientRect().right + 1))
+        .map(({ id }) => id)`);
+      expect(wide, `${width} px`).toEqual([]);
+    }
+  });
+
   it('makes cards of rows on a phone, and scrolls in one direction alone', async () => {
     await browser.open(admin.url, { width: 400, height: 800 });
     await browser.until(`/example.com/.test(${text('domains')})`);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Aorta, removeDirectories } from '../support/aorta-process.ts';
 import { killAll } from '../support/child-process.ts';
 import { configFile } from '../support/login-client.ts';
+import { patience } from '../support/patience.ts';
 import { type Answer, newToken, SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { responseTo } from '../support/watcher.ts';
@@ -118,7 +119,10 @@ describe('pings', () => {
     const contacts = ['<sip:s@192.168.0.7>'];
     expect((await silent.request(silent.register({ aor, contacts, expires: 600 }))).status).toBe(200);
     expect(await contactsOf(aor)).toHaveLength(1);
-    await vi.waitFor(async () => expect(await contactsOf(aor)).toEqual([]), { timeout: 20_000, interval: 100 });
+    await vi.waitFor(async () => expect(await contactsOf(aor)).toEqual([]), {
+      timeout: 20_000 * patience(),
+      interval: 100,
+    });
     answerPings(
       () => silent.next(),
       (text) => silent.send(text),

@@ -9,6 +9,7 @@ import { Child, killAll } from '../support/child-process.ts';
 import { authorization } from '../support/digest-client.ts';
 import { freePort } from '../support/free-ports.ts';
 import { challenges, configFile, importUsers, logIn, PASSWORD } from '../support/login-client.ts';
+import { patience } from '../support/patience.ts';
 import { peerMissing } from '../support/peers.ts';
 import { type Answer, header, newToken, SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
@@ -82,7 +83,7 @@ async function watch(client: Client, user: string, fields: SubscribeFields = {})
 /** The next NOTIFY that came to a client, answered. */
 async function notified(client: Client): Promise<Notified> {
   const at = () => client.inbox.findIndex(({ text }) => text.startsWith('NOTIFY '));
-  await vi.waitUntil(() => at() >= 0, { timeout: 10_000, interval: 10 });
+  await vi.waitUntil(() => at() >= 0, { timeout: 10_000 * patience(), interval: 10 });
   const [{ text }] = client.inbox.splice(at(), 1);
   client.send(responseTo(text));
   return readNotify(text);
@@ -186,7 +187,7 @@ describe('a watcher', () => {
     expect((await notified(client)).reginfo).toMatchObject({ state: 'full', registration: 'terminated', contacts: [] });
     await vi.waitFor(
       () => expect(server.stderr + server.stdout).toMatch(/"message":"NOTIFY sip:.*"trace: request"/),
-      5000,
+      5000 * patience(),
     );
     const metrics = await (await call('GET', '/metrics')).text();
     expect(metrics).toMatch(/^aorta_notifies_total\{result="sent"\} [1-9]/m);
@@ -243,7 +244,7 @@ describe('a watcher', () => {
       const made = async (results: readonly number[]) => {
         const found = () =>
           [...`${child.stdout}${child.stderr}`.matchAll(/told: (-?\d)/g)].map(([, result]) => Number(result));
-        await vi.waitFor(() => expect(found()).toEqual(results), { timeout: 10_000, interval: 20 });
+        await vi.waitFor(() => expect(found()).toEqual(results), { timeout: 10_000 * patience(), interval: 20 });
       };
       // Kamailio 5.6 reads no document of an AOR without contacts (state "init").
       await register('erin', '<sip:desk@127.0.0.11>');

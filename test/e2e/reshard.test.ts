@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { DATA_FORMAT } from '../../src/server/data/directory-meta.ts';
 import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, poll, run } from '../support/child-process.ts';
 import { fetchAll, keeps, Load } from '../support/load.ts';
@@ -117,7 +118,7 @@ describe('a data directory of the first format', () => {
     await aorta.stop();
     expect(existsSync(join(data, 'shard-0'))).toBe(false);
     const meta = JSON.parse(readFileSync(join(data, 'aorta.json'), 'utf8'));
-    expect(meta).toMatchObject({ format: 5, shards: 2 });
+    expect(meta).toMatchObject({ format: DATA_FORMAT, shards: 2 });
   });
 });
 
