@@ -19,13 +19,15 @@ const below = (...names: readonly string[]) => names.map((name) => `test/${name}
 // Files outside test/e2e that start servers and commands in processes of their own, which is mostly waiting.
 const PROCESSES = below('commands', 'documents', 'package');
 
-// Files outside test/e2e with servers and threads in their own process, or that need one: for what they count, or for modules that they
-// put others in the place of.
+// Files outside test/e2e that need a process of their own: for what they count, or for modules that they put others in the place of.
 const OWN_PROCESS = [
-  ...below('server', 'threads', 'transport'),
   ...['allocation', 'counts', 'ring'].map((name) => `test/shard/${name}.test.ts`),
   'test/core/auth/auth-work.test.ts',
+  'test/server/cluster/node-exchange.test.ts',
 ];
+
+// Files outside test/e2e with servers and threads in the test's process.
+const SERVERS = below('server', 'threads', 'transport');
 
 // The longest first, so that none is left alone at the end.
 const LONGEST = [
@@ -38,7 +40,7 @@ const LONGEST = [
 ];
 
 /** Of those that run beside each other, in this order. */
-const PROJECTS = ['own-process', 'processes', 'e2e'];
+const PROJECTS = ['own-process', 'servers', 'processes', 'e2e'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -84,7 +86,11 @@ export default defineConfig({
           name: 'core',
           env,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/layers/**', 'test/e2e/**', ...(only('core') ? [] : [...PROCESSES, ...OWN_PROCESS])],
+          exclude: [
+            'test/layers/**',
+            'test/e2e/**',
+            ...(only('core') ? [] : [...PROCESSES, ...OWN_PROCESS, ...SERVERS]),
+          ],
           ...times,
           isolate: only('core'),
           maxWorkers: 2,
@@ -107,6 +113,18 @@ export default defineConfig({
           env,
           include: OWN_PROCESS,
           ...times,
+          maxWorkers: WAITING_WORKERS,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'servers',
+          env,
+          include: SERVERS,
+          exclude: OWN_PROCESS,
+          ...times,
+          isolate: only('servers'),
           maxWorkers: WAITING_WORKERS,
           sequence: { groupOrder: 1 },
         },
