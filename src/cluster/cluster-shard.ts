@@ -107,9 +107,7 @@ export class ClusterShard {
     const applied = store.applied() ?? { sequence: 0, epoch: 0, node: 0, life: 0, sum: store.baseSum, time: 0 };
     this.ownership = new Ownership(node, applied, this.effects());
     const { replayed, log } = store;
-    // No stream has the log from before the cluster: if that part has lost its end, the stream does not follow it.
-    const endsInBase = replayed.endedAt !== null && store.applied() === null && store.baseSum !== 0;
-    if (endsInBase || replayed.lacksMoved || replayed.damaged.length + log.problems.missing.length > 0)
+    if (replayed.lacksMoved || replayed.damaged.length + log.problems.missing.length > 0)
       this.ownership.mustCopy('this log is damaged');
     this.tellTable();
   }

@@ -86,7 +86,7 @@ class Churn {
       writer.rows(Uint32Array.from(copier.rows(chunk)));
       meanwhile();
     }
-    writer.finish(end);
+    writer.finish(end, store.marks.head);
   }
 
   compare(): void {

@@ -18,7 +18,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { noCheckpoint } from '../../src/location/checkpoint/checkpoint.ts';
+import { checkpointIn, noCheckpoint } from '../../src/location/checkpoint/checkpoint.ts';
+import { checkpointFiles } from '../../src/location/checkpoint/checkpoint-files.ts';
 import { UnreadableError } from '../../src/location/location-reader.ts';
 import { GENERATION_BYTES } from '../../src/location/log/generation/generation-size.ts';
 import { LmdbLog } from '../../src/location/log/lmdb-log.ts';
@@ -28,10 +29,12 @@ import { LogReader } from '../../src/location/log/log-reader.ts';
 import { LogStore } from '../../src/location/log/log-store.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
 import { RowCopy } from '../../src/location/table/binding-row.ts';
-import type { TableNews } from '../../src/location/table/binding-table.ts';
+import { BindingTable, type TableNews } from '../../src/location/table/binding-table.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { bundle } from '../support/bundle.ts';
+import { writeCheckpoint } from '../support/checkpoint-file.ts';
 import { run } from '../support/child-process.ts';
+import { followBatch } from '../support/follow-batch.ts';
 import { SimulatedDisk, SimulatedLog } from '../support/simulated-log.ts';
 import { OldLmdbLog } from './old-frames.ts';
 import { keyOf, keyWords, putRecord, textOf } from './store-records.ts';
@@ -56,6 +59,15 @@ function simulated(disk: SimulatedDisk, generationBytes = 8192): LogStore {
 
 /** AORs `from` to `end` - 1, in one batch. @param size of a record, bytes */
 function put(store: LogStore, from: number, end: number, size = 200): void {
+  store.commit(batchOf(from, end, size), 1);
+}
+
+/** As `put`, by a stream. */
+function follow(store: LogStore, from: number, end: number, size = 200): void {
+  followBatch(store, batchOf(from, end, size));
+}
+
+function batchOf(from: number, end: number, size: number): WriteSet {
   const writes = new WriteSet();
   const row = new RowCopy();
   for (let n = from; n < end; n++) {
@@ -67,7 +79,7 @@ function put(store: LogStore, from: number, end: number, size = 200): void {
     row.bindings = 1;
     writes.describePlain(writes.find(...keyWords(n)), row);
   }
-  store.commit(writes, 1);
+  return writes;
 }
 
 function refresh(store: LogStore, ...aors: readonly number[]): void {
@@ -482,8 +494,42 @@ describe('a damaged frame', () => {
     store.close();
     // A replay that begins where a checkpoint of that moment says.
     const log2 = new LmdbLog(directory, 'process', GENERATION);
-    store = new LogStore(log2, () => ({ end: { address: head, last, lastSum }, bytes: 0, problem: undefined }));
+    store = new LogStore(log2, () => ({
+      end: { address: head, last, lastSum },
+      copiedTo: head,
+      bytes: 0,
+      problem: undefined,
+      refuse: () => noCheckpoint(new BindingTable(), log2, () => {}),
+    }));
     expect(knows(store, 2)).toBe(true);
+    store.close();
+  });
+
+  it('R3261-8.2-01 of an answer is told to be damaged, though a cut of power took what followed and both trees', () => {
+    const directory = freshDirectory();
+    const open = () => new LogStore(new LmdbLog(directory, 'durable', GENERATION), noCheckpoint);
+    let store = open();
+    put(store, 0, 3);
+    put(store, 3, 5);
+    const writes = new WriteSet();
+    writes.reserve(0);
+    writes.put(...keyWords(0), 0);
+    store.commit(writes, 2, false);
+    const [first, ...others] = store.log.generations;
+    expect(others).toEqual([]);
+    store.close();
+    const file = generation(directory, first);
+    flipLast(file);
+    const fd = openSync(file, 'r+');
+    writeSync(fd, Buffer.alloc(2 * 4096), 0, 2 * 4096, 0);
+    closeSync(fd);
+    store = open();
+    expect([store.replayed.damaged, store.replayed.torn !== null, there(store, 5)]).toEqual([[], true, range(0, 5)]);
+    put(store, 6, 7);
+    store.close();
+    flip(file, 3);
+    store = open();
+    expect(store.replayed.damaged.length).toBe(1);
     store.close();
   });
 
@@ -608,15 +654,18 @@ describe('a log whose rest a stream has', () => {
   /** AORs of a frame. */
   const EACH = 4;
 
-  const open = (directory: string, endsAtDamage = true) =>
-    new LogStore(new LmdbLog(directory, 'process', GENERATION), noCheckpoint, { endsAtDamage });
+  const open = (directory: string, endsAtDamage = true) => {
+    const readCheckpoint = checkpointIn(checkpointFiles(directory));
+    return new LogStore(new LmdbLog(directory, 'process', GENERATION), readCheckpoint, { endsAtDamage });
+  };
 
   /** Fills the generations 0 to 3 of a log; returns how many AORs are in each and those before. */
-  function fill(directory: string): number[] {
+  function fill(directory: string, fillWith = follow): number[] {
     const store = open(directory);
+    store.marks.checkpointed = 0; // nothing is dropped
     const aors: number[] = [];
     for (let n = 0; logNames(directory).length < 5; n += EACH) {
-      put(store, n, n + EACH, 5000);
+      fillWith(store, n, n + EACH, 5000);
       aors[logNames(directory).length - 1] = n + EACH;
     }
     store.close();
@@ -670,17 +719,69 @@ describe('a log whose rest a stream has', () => {
       }
       expect(readdirSync(join(directory, 'damaged')).length, 'the rest is kept').toBeGreaterThan(0);
       let store = open(directory);
-      put(store, end, end + EACH);
+      follow(store, end, end + EACH);
       store.close();
       for (const endsAtDamage of [true, false, true]) {
         store = open(directory, endsAtDamage);
         expect([store.replayed.endedAt, store.replayed.damaged]).toEqual([null, []]);
         expect(there(store, aors[3])).toEqual(range(0, end + EACH));
-        put(store, end, end + 1);
+        follow(store, end, end + 1);
         store.close();
       }
     },
   );
+
+  it.each(damages.filter(([what]) => !what.includes('middle')))(
+    'R3261-8.2-01 is read to its end where it has lost, from before its cluster, %s',
+    (_, damage) => {
+      const directory = freshDirectory();
+      const [first, second, third, last] = fill(directory, put);
+      const end = damage(directory, [first, second, third, last]);
+      for (let life = 0; life < 2; life++) {
+        const store = open(directory);
+        expect(store.replayed.lacksMoved, 'only a copy has what is missing').toBe(true);
+        expect(store.replayed.damaged.length + store.log.problems.missing.length).toBeGreaterThan(0);
+        const lost = range(0, last).filter((n) => !isThere(store, n));
+        const [from, to] = end === second ? [second, third] : [0, first];
+        expect(lost.every((n) => n >= from && n < to)).toBe(true);
+        store.close();
+      }
+    },
+  );
+
+  it('R3261-8.2-01 has no row of a checkpoint that is newer than its end', () => {
+    const directory = freshDirectory();
+    let store = open(directory);
+    follow(store, 0, EACH);
+    const end = store.marks.end();
+    follow(store, EACH, 2 * EACH);
+    follow(store, 2 * EACH, 3 * EACH);
+    // As one that was copied while frames came.
+    writeCheckpoint(store, directory, end);
+    store.close();
+    store = open(directory);
+    expect([store.checkpoint.problem, there(store, 3 * EACH)]).toEqual([undefined, range(0, 3 * EACH)]);
+    store.close();
+    flip(generation(directory, 0), EACH);
+    for (let life = 0; life < 2; life++) {
+      store = open(directory);
+      expect(there(store, 3 * EACH)).toEqual(range(0, EACH));
+      expect(range(0, 3 * EACH).filter((n) => knows(store, n))).toEqual(range(0, EACH));
+      expect(store.checkpoint.end).toBeUndefined();
+      if (life === 0) expect(store.checkpoint.problem).toMatch(/checkpoint: the log is damaged behind its end$/);
+      store.close();
+    }
+    store = open(directory);
+    follow(store, EACH, 3 * EACH);
+    writeCheckpoint(store, directory);
+    for (let n = 3; n < 6; n++) follow(store, n * EACH, (n + 1) * EACH);
+    store.close();
+    flip(generation(directory, 1), 4 * EACH);
+    store = open(directory);
+    expect(store.checkpoint.end, 'the damage is behind all of its rows').toBeDefined();
+    expect(there(store, 6 * EACH)).toEqual(range(0, 4 * EACH));
+    store.close();
+  });
 
   it('R3261-8.2-01 is read to its end where what was before the damage may have been moved behind it', () => {
     const directory = freshDirectory();

@@ -34,6 +34,7 @@ export interface LogObserver {
 }
 
 export class LogOnDisk implements Log {
+  readonly name = 'simulated';
   readonly generationBytes: number;
   readonly problems: LogProblems;
   readonly generations: number[];

@@ -6,8 +6,8 @@ import type { LogStore } from '../../src/location/log/log-store.ts';
 import { SUB_TABLES } from '../../src/location/table/key-index.ts';
 import { TableCopier } from '../../src/location/table/table-copier.ts';
 
-/** @param directory of the shard */
-export function writeCheckpoint(store: LogStore, directory: string): void {
+/** @param directory of the shard @param end of the log when its rows began to be copied */
+export function writeCheckpoint(store: LogStore, directory: string, end = store.marks.end()): void {
   const copier = new TableCopier(
     store.share(() => {}),
     () => undefined,
@@ -18,5 +18,5 @@ export function writeCheckpoint(store: LogStore, directory: string): void {
     writer.subTable(sub, words, used);
   }
   for (let chunk = 0; chunk < copier.chunkCount; chunk++) writer.rows(Uint32Array.from(copier.rows(chunk)));
-  writer.finish(store.marks.end());
+  writer.finish(end, store.marks.head);
 }

@@ -27,6 +27,7 @@ export class SimulatedDisk {
 }
 
 export class SimulatedLog implements Log {
+  readonly name = 'simulated';
   readonly generationBytes: number;
   readonly problems: LogProblems = { aside: [], unfinished: [], missing: [] };
   generations: number[];

@@ -12,14 +12,15 @@ import { CHUNK_ROWS } from '../table/row-chunks.ts';
 const MAGIC = 0x74706b63;
 const VERSION = 2;
 
-// The header, 16 words: magic, version, address and that of the frame before (two words each), chunks, checksum of the frame before;
-// the last is the checksum of those before. Then pieces: a head of 8 words (kind, number of the sub-table or chunk, words, slots used; the last is
+// The header, 16 words: magic, version, address and that of the frame before (two words each), chunks, checksum of the frame before, end of the
+// log when all was copied (two words, 0 in earlier versions); the last is the checksum of those before. Then pieces: a head of 8 words (kind, number of the sub-table or chunk, words, slots used; the last is
 // the checksum of the head and the piece's words) and the words.
 const HEADER_WORDS = 16;
 const H_ADDRESS = 2;
 const H_LAST = 4;
 const H_CHUNKS = 6;
 const H_LAST_SUM = 7;
+const H_COPIED_TO = 8;
 const H_CHECKSUM = HEADER_WORDS - 1;
 const PIECE_WORDS = 8;
 const P_NUMBER = 1;
@@ -88,10 +89,11 @@ export class CheckpointWriter {
   /**
    * Makes it the current checkpoint.
    * @param end end of the log before the first piece was copied: the replay starts at it
+   * @param copiedTo address of the log's end after the last piece was copied
    */
-  finish({ address, last, lastSum }: LogEnd): void {
+  finish({ address, last, lastSum }: LogEnd, copiedTo: number): void {
     const header = new Uint32Array(HEADER_WORDS);
-    header.set([MAGIC, VERSION, ...twoWords(address), ...twoWords(last), this.chunks, lastSum]);
+    header.set([MAGIC, VERSION, ...twoWords(address), ...twoWords(last), this.chunks, lastSum, ...twoWords(copiedTo)]);
     header[H_CHECKSUM] = checksum(header, H_CHECKSUM);
     this.file.write(0, bytesOf(header));
     this.file.sync();
@@ -120,9 +122,16 @@ export class CheckpointWriter {
 export interface CheckpointFound {
   /** The log's end at which the replay starts; undefined: there is no usable checkpoint. */
   readonly end: LogEnd | undefined;
+  /**
+   * End of the log when its last row was copied: its rows may be newer than `end`, as of all frames before this address and of one behind it.
+   * Infinity: unknown.
+   */
+  readonly copiedTo: number;
   readonly bytes: number;
   /** Reason why an existing checkpoint is unusable. */
   readonly problem: string | undefined;
+  /** For a checkpoint that turns out to be unusable. Throws the disk's error: then it is still the current one. */
+  refuse(problem: string): CheckpointFound;
 }
 
 /**
@@ -135,7 +144,7 @@ export type ReadCheckpoint = (
   progress: (done: number, total: number) => void,
 ) => CheckpointFound;
 
-const NONE: CheckpointFound = { end: undefined, bytes: 0, problem: undefined };
+const NONE: CheckpointFound = { end: undefined, copiedTo: 0, bytes: 0, problem: undefined, refuse: () => NONE };
 
 /** There is no checkpoint. */
 export const noCheckpoint: ReadCheckpoint = () => NONE;
@@ -147,11 +156,15 @@ export function checkpointIn(place: CheckpointPlace): ReadCheckpoint {
     if (file === null) return NONE;
     try {
       const bytes = file.size;
-      const { chunks, ...end } = readHeader(file);
+      const { chunks, copiedTo, ...end } = readHeader(file);
       demandFrame(log, end);
       const logEnd = ((log.generations.at(-1) ?? 0) + 1) * log.generationBytes;
       readPieces(file, table, chunks, (at) => progress(at, bytes + logEnd - end.address));
-      return { end, bytes, problem: undefined };
+      const refuse = (problem: string) => {
+        place.refuse();
+        return { ...NONE, problem: `${place.name}: ${problem}` };
+      };
+      return { end, copiedTo, bytes, problem: undefined, refuse };
     } catch (error) {
       const problem = `${place.name}: ${messageOf(error)}`;
       try {
@@ -185,7 +198,7 @@ function demandFrame(log: Log, { address, last, lastSum }: LogEnd): void {
   throw new Error('it is newer than the log, or of another');
 }
 
-function readHeader(file: CheckpointFile): LogEnd & { readonly chunks: number } {
+function readHeader(file: CheckpointFile): LogEnd & { readonly chunks: number; readonly copiedTo: number } {
   const header = new Uint32Array(HEADER_WORDS);
   read(file, header, 0);
   if (header[0] !== MAGIC || header[H_CHECKSUM] !== checksum(header, H_CHECKSUM))
@@ -197,6 +210,7 @@ function readHeader(file: CheckpointFile): LogEnd & { readonly chunks: number } 
     last: number(H_LAST),
     lastSum: header[H_LAST_SUM],
     chunks: header[H_CHUNKS],
+    copiedTo: number(H_COPIED_TO) || Number.POSITIVE_INFINITY,
   };
 }
 

@@ -25,6 +25,7 @@ interface Generation {
 }
 
 export class LmdbLog implements Log {
+  readonly name: string;
   readonly generationBytes: number;
   readonly fullBytes: number;
   problems: LogProblems;
@@ -34,7 +35,6 @@ export class LmdbLog implements Log {
   droppedAt: number;
   private readonly directory: string;
   private readonly durability: Durability;
-  private readonly name: string;
   private readonly files: Generation[] = [];
   /** The generation that is written; null if the next frame begins one. */
   private newest: LmdbGeneration | null = null;
@@ -230,9 +230,10 @@ export class LmdbLog implements Log {
     this.ended();
     before?.abandon();
     try {
-      // The one before ended by a failure, or with another life: refused frames may be at its end. Only the head of this one tells.
-      if (before === null && this.durability === 'durable') generation.sync();
-      if (this.durability === 'durable') syncPath(dirname(generationPath(this.directory, number)));
+      if (this.durability === 'durable') {
+        generation.sync(); // its head alone tells where the one before ended, and that this file belongs to the log
+        syncPath(dirname(generationPath(this.directory, number)));
+      }
     } catch (error) {
       generation.discard();
       throw error;
@@ -289,8 +290,7 @@ export class LmdbLog implements Log {
 
   /** Syncs unsynced writes of a process before this one, since new frames build on them from now on. */
   private syncBefore(): void {
-    const newest = this.files.at(-1);
-    if (newest !== undefined) fdatasyncSync(newest.file.fd);
+    for (const { file } of this.files) fdatasyncSync(file.fd);
     for (const path of [join(this.directory, 'log'), this.directory, dirname(this.directory)]) syncPath(path);
   }
 

@@ -4,7 +4,7 @@
 import { openRecord } from '../record.ts';
 import type { BindingTable } from '../table/binding-table.ts';
 import { type Applied, CONTROL_APPLIED, controlType, readApplied } from './control-entry.ts';
-import { certainBefore, limitBefore } from './frame-lookup.ts';
+import { appliedAt, certainBefore, limitBefore } from './frame-lookup.ts';
 import { type FrameRead, GenerationFrames } from './generation-frames.ts';
 import type { Log } from './log.ts';
 import {
@@ -38,10 +38,12 @@ export interface ReplayReport {
   /** The damage that ended the log (`endsAtDamage`): later frames are not applied. */
   readonly endedAt: Stretch | null;
   /**
-   * Frames up to `droppedAt` are missing, with the records moved there, which no stream brings again: only a copy has them. The log must be
-   * replayed without `endsAtDamage`.
+   * No stream brings again what is missing, only a copy has it: frames up to `droppedAt` with the records moved there, or frames from before
+   * the cluster. The log must be replayed without `endsAtDamage`.
    */
   readonly lacksMoved: boolean;
+  /** A checkpoint has rows newer than its end, which do not fit a log that ends so early. The log must be replayed without it. */
+  readonly isInexact: boolean;
   /** Where a batch is missing or incomplete that the last process was writing at its end, or that need not have lasted: never acknowledged. */
   readonly torn: Stretch | null;
   /** Checksum of the last frame. */
@@ -59,9 +61,11 @@ export interface Stretch {
 export interface ReplayOptions {
   /** The end of a checkpoint, where the replay begins; without one, the oldest frame. */
   readonly end: LogEnd | undefined;
+  /** As CheckpointFound.copiedTo. */
+  readonly copiedTo?: number;
   /**
-   * The rest of the log can be had from another source, in the order of writes: the log ends before the first damage. Not if that is
-   * before `droppedAt`, since records moved behind it are nowhere else.
+   * The rest of the log can be had from a stream, in the order of writes: the log ends before the first damage. Not if that is
+   * before `droppedAt`, since records moved behind it are nowhere else, nor before the first frame of the stream.
    */
   readonly endsAtDamage?: boolean;
   /** Called after each generation: the address reached, and the end of the newest generation. */
@@ -82,6 +86,8 @@ class Replay {
   private readonly damaged: Stretch[] = [];
   private endedAt: Stretch | null = null;
   private torn: Stretch | null = null;
+  /** Address of the last frame before the first that is missing without having lasted: all up to there is on disk now. */
+  private beforeTorn = Number.POSITIVE_INFINITY;
   private entries = 0;
   private applied: Applied | null = null;
   /** Address of the last frame, -1 before the first. */
@@ -118,15 +124,35 @@ class Replay {
     const { endedAt } = this;
     const { endsAtDamage = false } = options;
     const isShort = Math.max(0, this.last) < log.droppedAt;
-    const lacksMoved = endsAtDamage && isShort && (endedAt !== null || Number.isFinite(log.droppedAt));
-    if (endedAt !== null && !lacksMoved) log.endBehind(this.last);
+    const lacksMoved =
+      endsAtDamage && (endedAt === null ? isShort && Number.isFinite(log.droppedAt) : isShort || !this.isOfStream());
+    const { end: started, copiedTo = Number.POSITIVE_INFINITY } = options;
+    const isInexact = endedAt !== null && !lacksMoved && started !== undefined && this.last < copiedTo;
+    if (endedAt !== null && !lacksMoved && !isInexact) log.endBehind(this.last);
     // A frame that had lasted is missing as a whole, and no later frame shows it.
     if (!endsAtDamage && this.lacksUpTo(this.certain))
       damaged.push({ place: this.certain - (this.certain % generationBytes), bytes: 0 });
-    log.resume(this.at, Math.max(0, this.last), this.torn === null ? this.last : this.certain);
+    log.resume(this.at, Math.max(0, this.last), Math.min(this.last, Math.max(this.certain, this.beforeTorn)));
     for (const { place, bytes } of damaged) if (bytes > 0) log.setAside(place, bytes);
     const { entries, torn, lastSum, applied } = this;
-    return { entries, damaged, endedAt, lacksMoved, torn, lastSum, applied };
+    return { entries, damaged, endedAt, lacksMoved, isInexact, torn, lastSum, applied };
+  }
+
+  /** Whether a frame of a stream is before the damage, or no sound frame is of anything else. */
+  private isOfStream(): boolean {
+    const { log, frames, options, applied } = this;
+    if (applied !== null) return true;
+    if (options.end !== undefined) return appliedAt(log, options.end.last) !== null;
+    let isFound = false;
+    for (const number of log.generations) {
+      frames.read(number);
+      for (const frame of frames.frames.filter(({ sound }) => sound)) {
+        const w = firstEntry(frame.at >> 2);
+        isFound = entryKind(frames.words, w) === ENTRY_CONTROL && controlType(frames.words, w) === CONTROL_APPLIED;
+        if (!isFound) return false;
+      }
+    }
+    return isFound;
   }
 
   /** Without a checkpoint all is built on the oldest generations: where they are missing, the log ends before it begins. */
@@ -181,7 +207,10 @@ class Replay {
   /** What had not lasted when the power was cut, none of which was acknowledged, is no damage. */
   private lacks(mustBe: boolean, stretch: Stretch): void {
     if (mustBe) this.damaged.push(stretch);
-    else this.torn = stretch;
+    else {
+      this.torn = stretch;
+      this.beforeTorn = Math.min(this.beforeTorn, this.last);
+    }
   }
 
   /** Number of the newest generation's settled frames: damaged bytes after them are a batch that was being written. */

@@ -28,6 +28,8 @@ const ENTRIES_MAX = 512;
 const ENTRY_BYTES = 40;
 /** Bytes to keep of a damaged record, whose length cannot be trusted. */
 const SET_ASIDE_BYTES = 4096;
+/** Why a checkpoint is refused whose rows may be newer than the rest of the log. */
+const INEXACT = 'the log is damaged behind its end';
 /** No row, and nothing to do. */
 const NOTHING = -1;
 
@@ -52,11 +54,13 @@ interface Loaded {
 function load(log: Log, readCheckpoint: ReadCheckpoint, progress: Progress, endsAtDamage: boolean): Loaded {
   const filled = new BindingTable();
   const checkpoint = readCheckpoint(filled, log, progress);
-  const { end, bytes } = checkpoint;
+  const { end, copiedTo, bytes } = checkpoint;
   const table = end === undefined ? new BindingTable() : filled;
   const from = end?.address ?? log.tail;
   const report = (at: number, to: number) => progress(bytes + at - from, bytes + to - from);
-  return { checkpoint, table, replayed: replay(log, table, { end, progress: report, endsAtDamage }) };
+  const replayed = replay(log, table, { end, copiedTo, progress: report, endsAtDamage });
+  if (replayed.isInexact) return load(log, () => checkpoint.refuse(INEXACT), progress, endsAtDamage);
+  return { checkpoint, table, replayed };
 }
 
 export class LogStore implements LocationStore, RowVisitor {

@@ -46,6 +46,8 @@ export interface SharedLogSource extends LogSource {
  * 2^53, multiples of 8.
  */
 export interface Log extends LogSource {
+  /** Of this log alone: another one in the same directory has another name. */
+  readonly name: string;
   /** Numbers, oldest first; the last one is appended to, if any. A number may be missing. */
   readonly generations: readonly number[];
   readonly problems: LogProblems;

@@ -99,8 +99,9 @@ export class Checkpointer {
       writer = new CheckpointWriter(around.place);
       await this.copyInto(writer, began);
       // Without `durable` no other thread syncs the log. The checkpoint before has seen to what it names.
-      around.syncLog(before === NO_CHECKPOINT ? marks.tail : before, marks.head);
-      writer.finish(end);
+      const copiedTo = marks.head;
+      around.syncLog(before === NO_CHECKPOINT ? marks.tail : before, copiedTo);
+      writer.finish(end, copiedTo);
     } catch (error) {
       this.notBefore = performance.now() + RETRY_MS;
       writer?.abandon();
