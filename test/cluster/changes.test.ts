@@ -137,6 +137,29 @@ describe('the changes of a shard with several nodes', () => {
     expect(told(read(left.changes))).toEqual([...users, 'erin'].map((user) => `registered ${user}`));
   });
 
+  it('are told where the stream was made anew behind a log that a cut of power had shortened', () => {
+    const { cluster, a, b, ofA } = two();
+    send(a, 'alice', 1);
+    cluster.pass(100);
+    const before = diskOf(a);
+    const { sequence } = a.cluster.applied;
+    const lost = Array.from({ length: 9 }, (_, i) => `lost${i}`);
+    for (const user of lost) expect(send(a, user, 1)).toBe(200);
+    const left = crash(cluster, a, ofA, before);
+    cluster.nodes.splice(cluster.nodes.indexOf(b), 1);
+    cluster.stream.messages.length = sequence;
+    const again = cluster.join({ node: 1, life: 2, ...left });
+    again.claim();
+    for (const user of ['dave', 'erin', 'frank']) {
+      expect(send(again, user, 1)).toBe(200);
+      expect(told(read(left.changes)).at(-1)).toBe(`registered ${user}`);
+    }
+    cluster.pass(100);
+    expect(told(read(left.changes))).toEqual(
+      ['alice', ...lost, 'dave', 'erin', 'frank'].map((user) => `registered ${user}`),
+    );
+  });
+
   it.each([
     ['told after a crash once the stream turns out to have them', true],
     ['not told after a crash if the stream does not have them', false],

@@ -65,7 +65,7 @@ export class ShardFeed {
 
   private find(to: number): Next | undefined {
     for (;;) {
-      const before = this.scan?.before ?? 0;
+      const before = this.scan?.header?.before ?? 0;
       if (before > this.after) return before <= to ? { lost: { from: this.after + 1, sequence: before } } : undefined;
       const batch = this.scan?.peek();
       if (this.scan !== undefined && batch !== undefined) {

@@ -20,6 +20,13 @@ export interface LogMark {
   readonly lastSum: number;
 }
 
+export interface SegmentHead {
+  /** The last number of the segment before, 0 where there was none. */
+  readonly before: number;
+  /** Of the log whose commits the segment tells, as `logSum`. */
+  readonly log: number;
+}
+
 export interface BatchHead extends LogMark {
   /** Bytes of the batch, including its header. */
   readonly length: number;
@@ -41,20 +48,26 @@ export function segmentsOf(files: readonly string[]): number[] {
     .sort((one, other) => one - other);
 }
 
-/** @param before the last number of the segment before, 0 where there was none */
-export function segmentHeader(before: number): Uint8Array {
+/** Tells logs from one another by their names. */
+export function logSum(name: string): number {
+  return crc32(name);
+}
+
+export function segmentHeader({ before, log }: SegmentHead): Uint8Array {
   const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, SEGMENT_MAGIC, true);
+  view.setUint32(4, log, true);
   view.setFloat64(8, before, true);
   return bytes;
 }
 
-/** The last number of the segment before; undefined where this is no segment. */
-export function readSegmentHeader(bytes: Uint8Array): number | undefined {
+/** Undefined where this is no segment. */
+export function readSegmentHeader(bytes: Uint8Array): SegmentHead | undefined {
   if (bytes.length < SEGMENT_HEADER_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
-  return view.getUint32(0, true) === SEGMENT_MAGIC ? view.getFloat64(8, true) : undefined;
+  if (view.getUint32(0, true) !== SEGMENT_MAGIC) return undefined;
+  return { before: view.getFloat64(8, true), log: view.getUint32(4, true) };
 }
 
 /** Writes the header of a batch at its place before the changes. bytes[0, length) is the whole batch. */

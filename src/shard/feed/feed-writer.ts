@@ -1,7 +1,7 @@
 // A shard's part of the feed: the changes of a batch are in its newest segment before the batch is committed, and count once the
 // commit holds. The next start cuts off batches that a crash left uncommitted.
 
-import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   CHANGE_REFRESHED,
@@ -19,7 +19,7 @@ import {
   segmentName,
   segmentsOf,
 } from './feed-segment.ts';
-import { beginSegment, dropSegments, writeAll } from './segment-files.ts';
+import { beginSegment, dropSegments, removeSegment, writeAll } from './segment-files.ts';
 import type { ScannedBatch } from './segment-scan.ts';
 import { soundPart } from './sound-part.ts';
 
@@ -70,6 +70,7 @@ interface Unsettled {
 export class FeedWriter implements ChangeFeed {
   private readonly options: FeedOptions;
   private readonly mark: () => LogMark;
+  private readonly log: number;
   private readonly numbers: FeedNumbers;
   private fd = -1;
   /** End of the last batch. */
@@ -82,11 +83,12 @@ export class FeedWriter implements ChangeFeed {
 
   /**
    * Continues where the last life ended.
-   * @param mark end of the store's log
+   * @param mark end of the store's log @param log its `logSum`
    */
-  constructor(options: FeedOptions, mark: () => LogMark) {
+  constructor(options: FeedOptions, mark: () => LogMark, log: number) {
     this.options = options;
     this.mark = mark;
+    this.log = log;
     this.numbers = new FeedNumbers(options.memory);
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     this.resume();
@@ -98,6 +100,8 @@ export class FeedWriter implements ChangeFeed {
     if (told.count === 0) return;
     const { numbers, options } = this;
     if (this.tornFrom > 0) this.cut();
+    // An owner has all of its stream. That ends before a batch of the life before: it was remade, and the batch may have been acknowledged.
+    if (this.unsettled[0]?.behind !== undefined) this.settled(OF_THE_LAST_LIFE);
     const first = numbers.reserve(options.shard, told.count);
     try {
       this.number(told.length, first);
@@ -214,7 +218,7 @@ export class FeedWriter implements ChangeFeed {
     const { directory, durability, keepBytes } = this.options;
     if (this.fd >= 0) this.sync(); // the next segment's batches sync that one alone
     this.close();
-    this.fd = beginSegment(directory, first, this.lastNumber, durability === 'durable');
+    this.fd = beginSegment(directory, first, { before: this.lastNumber, log: this.log }, durability === 'durable');
     this.end = SEGMENT_HEADER_BYTES;
     dropSegments(directory, keepBytes);
   }
@@ -228,22 +232,27 @@ export class FeedWriter implements ChangeFeed {
   }
 
   private cut(): void {
-    if (this.fd >= 0) ftruncateSync(this.fd, this.end);
+    if (this.fd >= 0) {
+      ftruncateSync(this.fd, this.end);
+      this.sync(); // with later commits behind its mark, a batch that a power cut brings back would count
+    }
     this.tornFrom = 0;
     this.settleNumbers();
   }
 
   /** Finds the end of the newest segment, and cuts off torn or uncommitted batches: a power cut may leave segments of nothing else. */
   private resume(): void {
-    const { directory, byStream = false } = this.options;
+    const { log, options } = this;
+    const { directory, durability, byStream = false } = options;
     const newest = segmentsOf(readdirSync(directory)).at(-1);
     if (newest === undefined) return;
     const path = join(directory, segmentName(newest));
-    const { end, last, lost, open } = soundPart(path, newest, this.numbers.last, this.mark(), byStream);
+    const commits = { mark: this.mark(), log, byStream };
+    const { end, last, lost, isOld, open } = soundPart(path, newest, this.numbers.last, commits);
     this.lastNumber = lost ?? last;
     if (byStream && open !== undefined) return this.leaveOpen(path, open, last);
     if (end <= SEGMENT_HEADER_BYTES && lost === undefined) {
-      rmSync(path);
+      removeSegment(directory, newest, durability === 'durable');
       return this.resume();
     }
     this.end = end;
@@ -251,7 +260,7 @@ export class FeedWriter implements ChangeFeed {
     ftruncateSync(this.fd, end);
     this.sync(); // nothing would cut off again, behind a new segment, what a power cut brings back
     // A new segment's header tells readers the numbers before it.
-    if (lost !== undefined) this.close();
+    if (lost !== undefined || isOld) this.close();
   }
 
   /** The last batch may have been published: the stream's next message decides. */

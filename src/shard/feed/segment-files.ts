@@ -1,23 +1,33 @@
 // The files of a shard's segments: how one begins, and how the oldest go.
 
-import { closeSync, fdatasyncSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { nodeFiles } from '../../location/files/file-calls.ts';
-import { SEGMENT_HEADER_BYTES, segmentHeader, segmentName, segmentsOf } from './feed-segment.ts';
+import { SEGMENT_HEADER_BYTES, type SegmentHead, segmentHeader, segmentName, segmentsOf } from './feed-segment.ts';
 
 /** Name of a segment until its header is written: a crash leaves none without, which would count as damaged. */
 const NEXT = 'next';
 
 /**
  * Begins a segment, and returns its descriptor. Throws the disk's error, and then there is none.
- * @param first its first number @param before the last number of the segment before, 0 where there was none
+ * @param first its first number
  * @param synced header and name are on disk when this returns
  */
-export function beginSegment(directory: string, first: number, before: number, synced: boolean): number {
+export function beginSegment(directory: string, first: number, head: SegmentHead, synced: boolean): number {
   const next = join(directory, NEXT);
   const fd = openSync(next, 'w+', 0o600);
   try {
-    writeAll(fd, segmentHeader(before), SEGMENT_HEADER_BYTES, 0);
+    writeAll(fd, segmentHeader(head), SEGMENT_HEADER_BYTES, 0);
     if (synced) fdatasyncSync(fd);
     renameSync(next, join(directory, segmentName(first)));
     if (synced) nodeFiles.syncDirectory(directory);
@@ -26,6 +36,14 @@ export function beginSegment(directory: string, first: number, before: number, s
     closeSync(fd); // no reader would read a batch in a segment without a header
     throw error;
   }
+}
+
+/** Removes a segment of nothing but uncommitted batches, which no reader that has opened it reads any more. */
+export function removeSegment(directory: string, first: number, synced: boolean): void {
+  const path = join(directory, segmentName(first));
+  truncateSync(path, SEGMENT_HEADER_BYTES);
+  rmSync(path);
+  if (synced) nodeFiles.syncDirectory(directory);
 }
 
 /** Removes the oldest segments, until no more than this many bytes are left or one segment. */

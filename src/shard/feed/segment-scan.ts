@@ -9,6 +9,7 @@ import {
   readBatchHead,
   readSegmentHeader,
   SEGMENT_HEADER_BYTES,
+  type SegmentHead,
 } from './feed-segment.ts';
 
 export interface ScannedBatch extends BatchHead {
@@ -17,8 +18,8 @@ export interface ScannedBatch extends BatchHead {
 }
 
 export class SegmentScan {
-  /** The last number of the previous segment; undefined where the file is no segment. */
-  readonly before: number | undefined;
+  /** Undefined where the file is no segment. */
+  readonly header: SegmentHead | undefined;
   /** End of the last batch read. */
   at = SEGMENT_HEADER_BYTES;
   private readonly fd: number;
@@ -29,7 +30,7 @@ export class SegmentScan {
     this.fd = openSync(path, 'r');
     const header = new Uint8Array(SEGMENT_HEADER_BYTES);
     const read = readSync(this.fd, header, 0, header.length, 0);
-    this.before = readSegmentHeader(header.subarray(0, read));
+    this.header = readSegmentHeader(header.subarray(0, read));
   }
 
   /** The head of the next batch, without moving on; undefined where there is none. */

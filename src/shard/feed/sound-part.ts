@@ -10,22 +10,36 @@ export interface SoundPart {
   readonly last: number;
   /** The last number behind them of committed batches that are damaged, or unreachable because of damage. */
   readonly lost?: number;
+  /** Their commits were of another log, before the number of shards changed: no batch can be told to be uncommitted. */
+  readonly isOld: boolean;
   /** The sound batch behind them whose mark is the end of the log or later: it was not committed, or its commit is not in this log yet. */
   readonly open?: ScannedBatch;
+}
+
+/** The commits that batches tell. */
+export interface Commits {
+  /** Where log or stream end. */
+  readonly mark: LogMark;
+  /** Sum of the log's name. */
+  readonly log: number;
+  /** In a cluster, they are a stream's. */
+  readonly byStream: boolean;
 }
 
 /**
  * Damage before the end stays in the file, and readers report it. Throws the disk's error.
  * @param first number of the segment
  * @param newest upper bound of all numbers: if the file is no segment, all up to it are lost
- * @param byStream commits are a stream's
  */
-export function soundPart(path: string, first: number, newest: number, mark: LogMark, byStream: boolean): SoundPart {
+export function soundPart(path: string, first: number, newest: number, commits: Commits): SoundPart {
   const scan = new SegmentScan(path);
   try {
-    const isUncommitted = byStream ? lastOf(scan, mark) : (batch: ScannedBatch) => isBehind(batch, mark);
+    const { mark, log, byStream } = commits;
+    const { header } = scan;
+    const isOld = !byStream && header !== undefined && header.log !== log;
+    const isUncommitted = byStream ? lastOf(scan, mark) : (batch: ScannedBatch) => !isOld && isBehind(batch, mark);
     let end = SEGMENT_HEADER_BYTES;
-    let last = scan.before ?? first - 1;
+    let last = header?.before ?? first - 1;
     let lost: number | undefined;
     let next = scan.peek();
     // Behind the first uncommitted batch, none was committed.
@@ -37,9 +51,9 @@ export function soundPart(path: string, first: number, newest: number, mark: Log
     }
     const beyond = next === undefined ? lastBeyond(scan, end, isUncommitted) : 0;
     if (beyond > (lost ?? 0)) lost = beyond;
-    if (scan.before === undefined && end === SEGMENT_HEADER_BYTES) lost = newest;
+    if (header === undefined && end === SEGMENT_HEADER_BYTES) lost = newest;
     const open = lost === undefined && next !== undefined && scan.read(next) !== undefined ? next : undefined;
-    return { end, last, ...(lost !== undefined && { lost }), ...(open && { open }) };
+    return { end, last, isOld, ...(lost !== undefined && { lost }), ...(open && { open }) };
   } finally {
     scan.close();
   }
