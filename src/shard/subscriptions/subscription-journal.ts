@@ -71,18 +71,19 @@ export class SubscriptionJournal {
     this.fileBytes = fileBytes;
   }
 
-  /** Reads all subscriptions and begins a new file. Once, before all else. Throws the disk's error. */
+  /** Reads all subscriptions and begins a new file, before all else. Throws the disk's error; then it may be tried again. */
   open(): StoredSubscription[] {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     if (this.syncs) nodeFiles.syncDirectory(dirname(this.directory));
     const found = new Map<number, StoredSubscription>();
-    this.old = filesOf(this.directory);
-    for (const number of this.old) {
+    const files = filesOf(this.directory);
+    for (const number of files) {
       if (this.syncs) syncPath(this.path(number)); // a killed process has synced less than is found
       readFile(this.path(number), found);
     }
-    this.number = this.old.at(-1) ?? 0;
+    this.number = files.at(-1) ?? 0;
     this.begin();
+    this.old = files;
     return [...found.values()];
   }
 
@@ -153,6 +154,12 @@ export class SubscriptionJournal {
   /** Where no file can be made, the one before stays in use. */
   private begin(): void {
     const fd = openSync(this.path(this.number + 1), 'a', 0o600);
+    try {
+      if (this.syncs) nodeFiles.syncDirectory(this.directory);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
     if (this.fd >= 0) {
       closeSync(this.fd);
       this.old = [this.number];
@@ -161,7 +168,6 @@ export class SubscriptionJournal {
     this.number++;
     this.bytes = 0;
     this.cursor = 0;
-    if (this.syncs) nodeFiles.syncDirectory(this.directory);
   }
 
   private path(number: number): string {

@@ -8,7 +8,7 @@ import { type WatchedAor, WatchedAors } from './watched-aors.ts';
 
 const ROWS_MIN = 64;
 /** Time until a failed disk is tried again. */
-const AGAIN_MS = 1000;
+export const AGAIN_MS = 1000;
 
 export interface Entry {
   readonly subscription: Subscription;
@@ -26,6 +26,8 @@ export class SubscriptionTable {
   private readonly free: number[] = [];
   private readonly journal: SubscriptionJournal | null;
   private works = true;
+  /** The journal's subscriptions are loaded. */
+  isOpen = false;
   /** Gets the disk's errors. */
   private readonly failed: (error: unknown) => void;
 
@@ -34,12 +36,13 @@ export class SubscriptionTable {
     this.failed = failed;
   }
 
-  /** Loads the journal's subscriptions; once, at the start. @param peer the current row of a stored peer */
+  /** Loads the journal's subscriptions, at the start; again after `AGAIN_MS` where the disk fails. @param peer the current row of a stored peer */
   open(peer: (stored: StoredPeer) => StoredPeer): Entry[] {
     let stored: readonly StoredSubscription[] = [];
-    this.tryJournal((journal) => {
+    this.isOpen = this.tryJournal((journal) => {
       stored = journal.open();
     });
+    this.free.length = 0;
     for (const { slot, key, aor, peer: was, ...record } of stored) {
       this.growTo(slot);
       writePeer(peer(was), this.rows, slot);
@@ -111,7 +114,7 @@ export class SubscriptionTable {
 
   /** Milliseconds until `work` is due, 0 when it is, -1 when there is nothing to wait for. */
   msToNext(now: number): number {
-    return this.works ? (this.journal?.msToNext(now) ?? -1) : AGAIN_MS;
+    return this.works && this.isOpen ? (this.journal?.msToNext(now) ?? -1) : AGAIN_MS;
   }
 
   private enter(slot: number, record: SubscriptionRecord, aor: WatchedAor): Entry {

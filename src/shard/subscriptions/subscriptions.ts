@@ -41,7 +41,7 @@ import { Notifier } from './notifier.ts';
 import { notifierInstance, notifierTag } from './notifier-names.ts';
 import { RegistrationState } from './registration-state.ts';
 import type { SubscriptionOptions } from './subscription-options.ts';
-import { type Entry, SubscriptionTable } from './subscription-table.ts';
+import { AGAIN_MS, type Entry, SubscriptionTable } from './subscription-table.ts';
 import type { WatchedAor } from './watched-aors.ts';
 
 /** Retry-After of a SUBSCRIBE beyond the maximum. */
@@ -87,6 +87,8 @@ export class Subscriptions {
   private readonly time = new SteadyTime();
   /** By `time`. */
   private now = 0;
+  /** When subscriptions of earlier lives are loaded, unless they are. */
+  private resumesAt = 0;
 
   constructor(parts: SubscriptionParts) {
     const { options, store, statics, flows, policy, secret, outgoing, counters, log } = parts;
@@ -186,22 +188,22 @@ export class Subscriptions {
     return this.any && this.statics !== null ? sooner(own, STATICS_MS) : own;
   }
 
-  /** At the first call in this life of the shard, resumes the subscriptions of earlier ones. */
+  /** At the first call in this life of the shard, resumes the subscriptions of earlier ones: where the disk fails, at a later call. */
   private begin(clock: number): void {
     const now = this.time.at(clock);
     this.table.ahead = now - clock;
-    if (this.now === 0) {
-      const { udpByMain } = this.options;
-      const answeredByMain = udpByMain ? ANSWERED_BY_MAIN : 0;
-      const entries = this.table.open((peer) =>
-        peer.transport === TRANSPORT_UDP ? { ...peer, answeredByMain } : peer,
-      );
-      for (const [i, entry] of entries.entries()) {
-        entry.subscription.resumed(now + i * RESUME_STEP_MS, now + this.policy.subscriptions.maxExpiresS * 1000);
-        this.notifier.plan(entry, now);
-      }
-    }
+    if (!this.table.isOpen && now >= this.resumesAt) this.resume(now);
     this.now = now;
+  }
+
+  private resume(now: number): void {
+    this.resumesAt = now + AGAIN_MS;
+    const answeredByMain = this.options.udpByMain ? ANSWERED_BY_MAIN : 0;
+    const entries = this.table.open((peer) => (peer.transport === TRANSPORT_UDP ? { ...peer, answeredByMain } : peer));
+    for (const [i, entry] of entries.entries()) {
+      entry.subscription.resumed(now + i * RESUME_STEP_MS, now + this.policy.subscriptions.maxExpiresS * 1000);
+      this.notifier.plan(entry, now);
+    }
   }
 
   private make(

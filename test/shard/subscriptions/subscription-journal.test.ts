@@ -1,6 +1,6 @@
 // Subscriptions on disk: what a life of a shard has is found by the next, damage and full disks aside.
 
-import {
+import fs, {
   appendFileSync,
   closeSync,
   mkdtempSync,
@@ -12,6 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -65,9 +66,45 @@ function onBrokenDisk(life: Life = { directory: newDirectory(), store: new Memor
   return { broken, to };
 }
 
+/** While it runs, no file is made. */
+function withoutFiles<T>(run: () => T): T {
+  const real = fs.openSync;
+  fs.openSync = (path, flags, mode) => {
+    if (flags === 'r') return real(path, flags, mode);
+    throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+  };
+  syncBuiltinESMExports();
+  try {
+    return run();
+  } finally {
+    fs.openSync = real;
+    syncBuiltinESMExports();
+  }
+}
+
 const files = (directory: string) => readdirSync(directory).sort();
 
 describe('a subscription', () => {
+  it('R3680-5.1-02 goes on in a life that could make no file at first, once it can', () => {
+    const life = { directory: newDirectory(), store: new MemoryStore() };
+    const before = shard(life);
+    before.watch({ expires: 3600 });
+    before.pass(5000);
+    const after = shard({ ...life, now: before.now + 60_000 });
+    const refused = withoutFiles(() => {
+      after.pass(500);
+      return after.subscribe({ callId: 'refused' })?.status;
+    });
+    expect(refused).toBe(503);
+    expect(after.shard.msToNextTick(after.now), 'it is tried again').toBeGreaterThan(0);
+    const [told] = after.settle(6000);
+    expect(told.reginfo.version).toBeGreaterThan(0);
+    expect(after.watch({ expires: 3600, callId: 'another' })).toBeDefined();
+    after.pass(5000);
+    const [later] = shard({ ...life, now: after.now + 60_000 }).settle(6000);
+    expect(later.reginfo.version).toBeGreaterThan(told.reginfo.version);
+  });
+
   it('R3680-5.1-02 outlives the process: its dialog, its versions and its CSeq go on, and it is told all', () => {
     const life = { directory: newDirectory(), store: new MemoryStore() };
     const before = shard(life);
