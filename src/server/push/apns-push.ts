@@ -68,7 +68,8 @@ export class ApnsPush implements PushProvider {
       'content-length': String(Buffer.byteLength(body)),
     };
     return new Promise((resolve, reject) => {
-      const stream = this.connected().request(headers, { signal });
+      const session = this.connected();
+      const stream = session.request(headers, { signal });
       let answer: IncomingHttpHeaders = {};
       let text = '';
       stream.setEncoding('utf8');
@@ -76,7 +77,10 @@ export class ApnsPush implements PushProvider {
       stream.on('data', (part: string) => {
         if (text.length < ANSWER_BYTES_MAX) text += part;
       });
-      stream.on('error', reject);
+      stream.on('error', (error) => {
+        if (signal.aborted) this.leave(session);
+        reject(error);
+      });
       stream.on('close', () => {
         const status = Number(answer[constants.HTTP2_HEADER_STATUS]);
         if (status > 0) resolve({ status, reason: reasonIn(text), headers: answer });
@@ -97,6 +101,12 @@ export class ApnsPush implements PushProvider {
       .sign(this.key);
     this.token = { text, madeAt: now };
     return text;
+  }
+
+  /** A connection that gave no answer in time may be dead, or have a dead end: the next push takes another. */
+  private leave(session: ClientHttp2Session): void {
+    if (this.session === session) this.session = undefined;
+    session.close();
   }
 
   private connected(): ClientHttp2Session {
