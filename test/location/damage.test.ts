@@ -127,10 +127,21 @@ function flip(file: string, n: number, offset = 0): void {
 
 /** Flips a bit in the time of a generation's last frame. */
 function flipLast(file: string): void {
+  flipAt(file, (framesOf(file).at(-1) ?? 0) + 26);
+}
+
+/** Where the frames of a generation begin in its file. */
+function framesOf(file: string): number[] {
   const bytes = readFileSync(file);
-  let page = (bytes.length & ~4095) - 4096;
-  while (![0x32676f6c, 0x6d617246].includes(bytes.readUInt32LE(page + 24))) page -= 4096;
-  flipAt(file, page + 24 + 26);
+  const pages = Array.from({ length: bytes.length >> 12 }, (_, page) => (page << 12) + 24);
+  return pages.filter((at) => [0x32676f6c, 0x6d617246].includes(bytes.readUInt32LE(at)));
+}
+
+/** Flips a bit in the time of a frame, by the order of addresses. */
+function flipFrame(file: string, index: number): void {
+  const bytes = readFileSync(file);
+  const address = (at: number) => Number(bytes.readBigUInt64LE(at + 8));
+  flipAt(file, framesOf(file).sort((a, b) => address(a) - address(b))[index] + 26);
 }
 
 function flipAt(file: string, at: number): void {
@@ -139,6 +150,13 @@ function flipAt(file: string, at: number): void {
   readSync(fd, byte, 0, 1, at);
   byte[0] ^= 4;
   writeSync(fd, byte, 0, 1, at);
+  closeSync(fd);
+}
+
+/** Removes the pages that name the trees of a generation. */
+function cutTrees(file: string): void {
+  const fd = openSync(file, 'r+');
+  writeSync(fd, Buffer.alloc(2 * 4096), 0, 2 * 4096, 0);
   closeSync(fd);
 }
 
@@ -512,24 +530,30 @@ describe('a damaged frame', () => {
     put(store, 0, 3);
     put(store, 3, 5);
     const writes = new WriteSet();
-    writes.reserve(0);
-    writes.put(...keyWords(0), 0);
-    store.commit(writes, 2, false);
-    const [first, ...others] = store.log.generations;
-    expect(others).toEqual([]);
+    for (const n of [0, 1]) {
+      writes.clear();
+      writes.reserve(0);
+      writes.put(...keyWords(n), 0);
+      store.commit(writes, 2, false);
+    }
     store.close();
-    const file = generation(directory, first);
-    flipLast(file);
-    const fd = openSync(file, 'r+');
-    writeSync(fd, Buffer.alloc(2 * 4096), 0, 2 * 4096, 0);
-    closeSync(fd);
-    store = open();
-    expect([store.replayed.damaged, store.replayed.torn !== null, there(store, 5)]).toEqual([[], true, range(0, 5)]);
-    put(store, 6, 7);
-    store.close();
+    const file = generation(directory, 0);
+    flipFrame(file, 2);
+    cutTrees(file);
+    for (let next = 1; next < 3; next++) {
+      store = open();
+      expect([store.replayed.damaged, store.replayed.torn !== null]).toEqual([[], true]);
+      expect(there(store, 5)).toEqual([2, 3, 4]);
+      put(store, 10 * next, 10 * next + 1);
+      put(store, 10 * next + 1, 10 * next + 2);
+      store.close();
+      cutTrees(generation(directory, next));
+    }
+    open().close();
     flip(file, 3);
+    flip(generation(directory, 1), 11);
     store = open();
-    expect(store.replayed.damaged.length).toBe(1);
+    expect(store.replayed.damaged.length).toBe(2);
     store.close();
   });
 

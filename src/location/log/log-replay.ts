@@ -86,7 +86,7 @@ class Replay {
   private readonly damaged: Stretch[] = [];
   private endedAt: Stretch | null = null;
   private torn: Stretch | null = null;
-  /** Address of the last frame before the first that is missing without having lasted: all up to there is on disk now. */
+  /** Address of the last frame before the first that is missing without having lasted, and that no head names: all up to there is on disk now. */
   private beforeTorn = Number.POSITIVE_INFINITY;
   private entries = 0;
   private applied: Applied | null = null;
@@ -169,6 +169,7 @@ class Replay {
     /** Address of the last frame that counts. */
     const limit = limitBefore(log, later);
     const isNewest = limit === Number.POSITIVE_INFINITY;
+    if (log.before(number) !== undefined) this.beforeTorn = Number.POSITIVE_INFINITY; // its head told of those before
     const certain = isNewest ? log.settled(number) : Math.min(limit, certainBefore(log, later));
     if (!endsAtDamage) {
       for (const place of frames.unreadable) damaged.push({ place, bytes: 0 });
