@@ -160,6 +160,28 @@ describe('the changes of a shard with several nodes', () => {
     );
   });
 
+  it('are told by a node that follows such a stream, though no batch has the place of its last', () => {
+    const { cluster, a, b, ofA, ofB } = two();
+    send(a, 'alice', 1);
+    cluster.pass(100);
+    const [beforeA, beforeB] = [diskOf(a), diskOf(b)];
+    const { sequence } = a.cluster.applied;
+    for (const user of ['bob', 'carol', 'dave', 'erin']) expect(send(a, user, 1)).toBe(200);
+    const { sequence: behind } = a.cluster.applied;
+    cluster.pass(100);
+    const [leftA, leftB] = [crash(cluster, a, ofA, beforeA), crash(cluster, b, ofB, beforeB)];
+    cluster.stream.messages.length = sequence;
+    const first = cluster.join({ node: 1, life: 2, ...leftA });
+    const second = cluster.join({ node: 2, life: 2, ...leftB });
+    second.claim();
+    for (let i = 0; second.cluster.applied.sequence < behind - 1; i++) expect(send(second, `more${i}`, 1)).toBe(200);
+    cluster.pass(100);
+    expect(first.cluster.applied.sequence).toBe(behind - 1);
+    first.claim();
+    cluster.pass(100);
+    expect(told(read(leftA.changes)).at(-1)).toBe('registered erin');
+  });
+
   it.each([
     ['told after a crash once the stream turns out to have them', true],
     ['not told after a crash if the stream does not have them', false],

@@ -63,8 +63,8 @@ interface Unsettled {
   readonly at: number;
   /** The last number before it. */
   readonly before: number;
-  /** Of the life before: position of the stream's message before it, which the log may have lost. */
-  readonly behind?: number;
+  /** Of the life before: the stream's message before it, which the log may have lost. */
+  readonly behind?: LogMark;
 }
 
 export class FeedWriter implements ChangeFeed {
@@ -96,12 +96,12 @@ export class FeedWriter implements ChangeFeed {
   }
 
   append(changes: Changes, lasting: boolean): void {
+    // An owner has all of its stream. That ends before a batch of the life before: it was remade, and the batch may have been acknowledged.
+    if (this.unsettled[0]?.behind !== undefined) this.settled(OF_THE_LAST_LIFE);
     const told = this.copyTold(changes);
     if (told.count === 0) return;
     const { numbers, options } = this;
     if (this.tornFrom > 0) this.cut();
-    // An owner has all of its stream. That ends before a batch of the life before: it was remade, and the batch may have been acknowledged.
-    if (this.unsettled[0]?.behind !== undefined) this.settled(OF_THE_LAST_LIFE);
     const first = numbers.reserve(options.shard, told.count);
     try {
       this.number(told.length, first);
@@ -148,8 +148,13 @@ export class FeedWriter implements ChangeFeed {
   follows(isBatch: boolean, newest: number): void {
     this.numbers.raise(newest);
     const [oldest] = this.unsettled;
-    if (oldest === undefined || this.mark().last < (oldest.behind ?? 0)) return;
-    if (!isBatch) return this.takeBack(0);
+    if (oldest === undefined) return;
+    const { last, lastSum } = this.mark();
+    const { behind = { last, lastSum } } = oldest;
+    if (last < behind.last) return;
+    // Another message has that place in a stream that was remade, which says nothing of the batch: it may have been acknowledged.
+    const isRemade = last > behind.last || lastSum !== behind.lastSum;
+    if (!isBatch && !isRemade) return this.takeBack(0);
     this.unsettled.length = 0;
     this.settleNumbers();
   }
@@ -264,9 +269,10 @@ export class FeedWriter implements ChangeFeed {
   }
 
   /** The last batch may have been published: the stream's next message decides. */
-  private leaveOpen(path: string, { first, at, length, lastNumber, last }: ScannedBatch, before: number): void {
+  private leaveOpen(path: string, batch: ScannedBatch, before: number): void {
+    const { first, at, length, lastNumber } = batch;
     this.fd = openSync(path, 'r+');
-    this.unsettled.push({ position: OF_THE_LAST_LIFE, first, at, before, behind: last });
+    this.unsettled.push({ position: OF_THE_LAST_LIFE, first, at, before, behind: batch });
     this.end = at + length;
     this.lastNumber = lastNumber;
     ftruncateSync(this.fd, this.end);

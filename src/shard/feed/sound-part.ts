@@ -37,7 +37,7 @@ export function soundPart(path: string, first: number, newest: number, commits: 
     const { mark, log, byStream } = commits;
     const { header } = scan;
     const isOld = !byStream && header !== undefined && header.log !== log;
-    const isUncommitted = byStream ? lastOf(scan, mark) : (batch: ScannedBatch) => !isOld && isBehind(batch, mark);
+    const isUncommitted = byStream ? lastOf(scan, mark) : ruleFor(header?.log ?? log, { mark, log });
     let end = SEGMENT_HEADER_BYTES;
     let last = header?.before ?? first - 1;
     let lost: number | undefined;
@@ -70,9 +70,19 @@ function lastBeyond(scan: SegmentScan, end: number, isUncommitted: (batch: Scann
   return last;
 }
 
+/** Tells which batches of a segment were not committed. @param of the segment: its log's sum; 0 in earlier versions, which did not name it */
+function ruleFor(of: number, { mark, log }: Pick<Commits, 'mark' | 'log'>): (batch: LogMark) => boolean {
+  if (of === log) return (batch) => isBehind(batch, mark);
+  return (batch) => of === 0 && isAt(batch, mark);
+}
+
 /** Whether the log's last frame is still the one before this batch, or an earlier one: a power cut took the frames of batches before it. */
 function isBehind(batch: LogMark, now: LogMark): boolean {
-  return batch.last > now.last || (batch.last === now.last && batch.lastSum === now.lastSum);
+  return batch.last > now.last || isAt(batch, now);
+}
+
+function isAt(batch: LogMark, now: LogMark): boolean {
+  return batch.last === now.last && batch.lastSum === now.lastSum;
 }
 
 /**

@@ -1,7 +1,7 @@
 // The feed of a shard after crashes, cuts of power and damage: it has each change that was committed, or says that it is lost, and no other. The
 // shard and its store on disk are the real ones.
 
-import fs, { cpSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -84,6 +84,22 @@ describe('a feed', () => {
       [['registered alice'], 'registered carol'],
       [['registered alice', 'registered bob'], 'registered carol'],
     ]);
+  });
+
+  it('has none that was never committed in a segment of an earlier version either, which does not name its log', () => {
+    const fed = new Fed();
+    fed.register('alice');
+    const copy = temporaryDirectory();
+    fed.beforeCommit = () => cpSync(fed.directory, copy, { recursive: true });
+    fed.register('bob');
+    fed.close();
+    const [segment] = readdirSync(join(copy, 'feed/shard-0')).map((name) => join(copy, 'feed/shard-0', name));
+    const bytes = readFileSync(segment);
+    bytes.fill(0, 4, 8);
+    writeFileSync(segment, bytes);
+    const next = new Fed({ directory: copy, memory: createFeedMemory(2, 5000) });
+    expect(told(next.read())).toEqual(['registered alice']);
+    next.close();
   });
 
   it('loses nothing where the process ends before any of its calls of the file system, and says of nothing that it is lost', () => {
