@@ -71,18 +71,25 @@ export class SubscriptionJournal {
     this.fileBytes = fileBytes;
   }
 
-  /** Reads all subscriptions and begins a new file, before all else. Throws the disk's error; then it may be tried again. */
+  /** Begins a new file and reads all subscriptions, before all else. Throws the disk's error; then it may be tried again. */
   open(): StoredSubscription[] {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     if (this.syncs) nodeFiles.syncDirectory(dirname(this.directory));
     const found = new Map<number, StoredSubscription>();
     const files = filesOf(this.directory);
-    for (const number of files) {
-      if (this.syncs) syncPath(this.path(number)); // a killed process has synced less than is found
-      readFile(this.path(number), found);
-    }
     this.number = files.at(-1) ?? 0;
-    this.begin();
+    this.begin(); // first: a disk that takes no file has nothing read from it, again and again
+    try {
+      for (const number of files) {
+        if (this.syncs) syncPath(this.path(number)); // a killed process has synced less than is found
+        readFile(this.path(number), found);
+      }
+    } catch (error) {
+      closeSync(this.fd);
+      this.fd = -1;
+      rmSync(this.path(this.number), { force: true });
+      throw error;
+    }
     this.old = files;
     return [...found.values()];
   }

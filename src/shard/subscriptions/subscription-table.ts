@@ -8,7 +8,8 @@ import { type WatchedAor, WatchedAors } from './watched-aors.ts';
 
 const ROWS_MIN = 64;
 /** Time until a failed disk is tried again. */
-export const AGAIN_MS = 1000;
+export const AGAIN_S = 1;
+export const AGAIN_MS = AGAIN_S * 1000;
 
 export interface Entry {
   readonly subscription: Subscription;

@@ -41,7 +41,7 @@ import { Notifier } from './notifier.ts';
 import { notifierInstance, notifierTag } from './notifier-names.ts';
 import { RegistrationState } from './registration-state.ts';
 import type { SubscriptionOptions } from './subscription-options.ts';
-import { AGAIN_MS, type Entry, SubscriptionTable } from './subscription-table.ts';
+import { AGAIN_MS, AGAIN_S, type Entry, SubscriptionTable } from './subscription-table.ts';
 import type { WatchedAor } from './watched-aors.ts';
 
 /** Retry-After of a SUBSCRIBE beyond the maximum. */
@@ -149,6 +149,7 @@ export class Subscriptions {
       checkLengths(exchange, asked.aorLength, this.policy.aorBytesMax);
     if (refused !== 0) return refused;
     this.begin(exchange.request.now);
+    if (!this.table.isOpen) return uas.notKept(exchange, AGAIN_S); // one that is not loaded yet is not unknown
     const names = dialogNames();
     const aor = this.table.watched.find(asked.key);
     if (names.localTag !== '') return this.refresh(exchange, this.table.find(aor, names), uas, again);

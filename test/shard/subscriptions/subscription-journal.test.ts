@@ -88,14 +88,14 @@ describe('a subscription', () => {
   it('R3680-5.1-02 goes on in a life that could make no file at first, once it can', () => {
     const life = { directory: newDirectory(), store: new MemoryStore() };
     const before = shard(life);
-    before.watch({ expires: 3600 });
+    const { to } = before.watch({ expires: 3600 });
     before.pass(5000);
     const after = shard({ ...life, now: before.now + 60_000 });
     const refused = withoutFiles(() => {
       after.pass(500);
-      return after.subscribe({ callId: 'refused' })?.status;
+      return [{ callId: 'refused' }, { to, cseq: 2 }].map((fields) => after.subscribe(fields).status);
     });
-    expect(refused).toBe(503);
+    expect(refused).toEqual([503, 503]);
     expect(after.shard.msToNextTick(after.now), 'it is tried again').toBeGreaterThan(0);
     const [told] = after.settle(6000);
     expect(told.reginfo.version).toBeGreaterThan(0);
