@@ -38,5 +38,7 @@ describe('a cluster', () => {
     await simulations.these([710001748, 710000075, 710001271]);
     // The last repetition of a request reached an owner whose clock was ahead of the one that had carried it out.
     await simulations.these([752000354, 752024118]);
+    // All frames of a young log were damaged, and it was taken for one from before the cluster.
+    await simulations.these([754003579, 754003957]);
   });
 });

@@ -138,21 +138,24 @@ class Replay {
     return { entries, damaged, endedAt, lacksMoved, isInexact, torn, lastSum, applied };
   }
 
-  /** Whether a frame of a stream is before the damage, or no sound frame is of anything else. */
+  /** Whether a frame of a stream is before the damage, or no frame is of anything else. */
   private isOfStream(): boolean {
     const { log, frames, options, applied } = this;
     if (applied !== null) return true;
     if (options.end !== undefined) return appliedAt(log, options.end.last) !== null;
-    let isFound = false;
-    for (const number of log.generations) {
+    return log.generations.every((number) => {
       frames.read(number);
-      for (const frame of frames.frames.filter(({ sound }) => sound)) {
-        const w = firstEntry(frame.at >> 2);
-        isFound = entryKind(frames.words, w) === ENTRY_CONTROL && controlType(frames.words, w) === CONTROL_APPLIED;
-        if (!isFound) return false;
-      }
-    }
-    return isFound;
+      return !frames.frames.some((frame) => this.isFromBefore(frame));
+    });
+  }
+
+  /** Whether a frame is from before the cluster: it does not begin with a position in a stream. */
+  private isFromBefore({ at, length, sound }: FrameRead): boolean {
+    const { words } = this.frames;
+    const [w, end] = [firstEntry(at >> 2), (at + length) >> 2];
+    if (w >= end) return sound;
+    if (entryKind(words, w) === ENTRY_CONTROL) return false;
+    return sound || (entryKind(words, w) === ENTRY_RECORD && isRecordEntrySound(words, w, end));
   }
 
   /** Without a checkpoint all is built on the oldest generations: where they are missing, the log ends before it begins. */
