@@ -149,16 +149,19 @@ describe('a feed', () => {
     expect(found).toEqual([[], ['registered alice']]);
   });
 
-  it('after a power cut has none of the changes whose commits did not last', () => {
-    const fed = new Fed();
+  it.each([
+    ['', 1 << 20],
+    [', whole segments of them', 2000],
+  ])('after a power cut has none of the changes whose commits did not last%s', (_, keepBytes) => {
+    const fed = new Fed({ keepBytes });
     fed.register('alice');
     const copy = temporaryDirectory();
     cpSync(fed.directory, copy, { recursive: true });
     fed.register('bob');
-    fed.register('carol');
+    for (let i = 0; i < 4 || (keepBytes === 2000 && fed.segments.length < 3); i++) fed.register(`carol${i}`);
     cpSync(fed.feedDirectory, join(copy, 'feed/shard-0'), { recursive: true });
     fed.close();
-    const after = new Fed({ directory: copy, memory: createFeedMemory(2, 5000) });
+    const after = new Fed({ directory: copy, memory: createFeedMemory(2, 5000), keepBytes });
     expect(told(after.read())).toEqual(['registered alice']);
     after.register('dave');
     expect(told(after.read())).toEqual(['registered alice', 'registered dave']);
