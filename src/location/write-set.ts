@@ -19,7 +19,7 @@ import {
 /** Bytes of records that every store accepts in a commit, beside the removals and refreshes of a batch. */
 export const BATCH_BYTES = 1 << 18;
 
-const INDEX_SLOTS = 1024;
+const INDEX_SLOTS = 2048;
 const KEY_WORDS = 4;
 
 /** @hot */
@@ -45,7 +45,7 @@ export class WriteSet {
   private readonly keyWords: Uint32Array;
 
   /** @param capacity AORs a batch may change; at most half of the index */
-  constructor(capacity = 512, bytes = WRITES_AT_FIRST) {
+  constructor(capacity = 1024, bytes = WRITES_AT_FIRST) {
     if (capacity > INDEX_SLOTS / 2) throw new RangeError(`a batch changes at most ${INDEX_SLOTS / 2} AORs`);
     this.capacity = capacity;
     this.keys = new Uint8Array(capacity * AOR_KEY_BYTES);

@@ -77,7 +77,14 @@ export interface BatchParts {
   readonly backlog?: Backlog;
 }
 
+/** A batch has half as many messages where all slots together would take more work than this: what comes meanwhile waits for its end. */
+const WORK_MS_MAX = 20;
+/** Messages of a batch that tells what one takes. */
+const JUDGED_MIN = 64;
+
 export class BatchDriver {
+  /** Datagrams of the next batch at most. */
+  messagesMax = SLOT_COUNT / 2;
   private readonly parts: BatchParts;
   private readonly backlog: Backlog;
   private isOpen = false;
@@ -85,6 +92,8 @@ export class BatchDriver {
   private beganMs = 0;
   /** Time of the batch before. */
   private lastMs = 0;
+  /** Of the batch's time, that of its commit. */
+  private commitMs = 0;
 
   constructor(parts: BatchParts) {
     this.parts = parts;
@@ -131,8 +140,13 @@ export class BatchDriver {
     // One slow sync does not predict the next batches.
     const usualMs = tookMs < this.lastMs ? tookMs : this.lastMs;
     this.lastMs = tookMs;
-    const waitMs = this.backlog.waitMs(messages, freeSlot >= SLOT_COUNT, usualMs);
+    const waitMs = this.backlog.waitMs(messages, messages >= this.messagesMax || freeSlot >= SLOT_COUNT, usualMs);
+    if (messages >= JUDGED_MIN) this.judge((tookMs - this.commitMs) / messages);
     shard.observe(now, waitMs, this.backlog.fill, tookMs);
+  }
+
+  private judge(messageMs: number): void {
+    this.messagesMax = messageMs * SLOT_COUNT <= WORK_MS_MAX ? SLOT_COUNT : SLOT_COUNT / 2;
   }
 
   private begin(): void {
@@ -145,8 +159,9 @@ export class BatchDriver {
     const commits = counters[COUNTER.commits];
     const before = elapsed();
     shard.commit(now);
-    if (counters[COUNTER.commits] === commits) return;
     const tookMs = elapsed() - before;
+    this.commitMs = tookMs;
+    if (counters[COUNTER.commits] === commits) return;
     counters[COUNTER.commit_us] += tookMs * 1000;
     measures.observe(COMMIT_ROW, SECONDS_BOUNDS, tookMs / 1000);
   }

@@ -23,11 +23,12 @@ export class QueuedMessages implements Backlog {
     this.receiver = receiver;
   }
 
-  waitMs(_batch: number, isFull: boolean, usualMs: number): number {
+  waitMs(batch: number, isFull: boolean, usualMs: number): number {
     this.messages = 0;
     this.fill = 0;
     if (isFull) this.count();
-    return (this.messages * usualMs) / SLOT_COUNT;
+    // Where answers wait for the store, few slots were free.
+    return (this.messages * usualMs) / Math.max(batch, SLOT_COUNT / 2);
   }
 
   private count(): void {

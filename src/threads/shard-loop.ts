@@ -141,8 +141,8 @@ export class ShardLoop {
     const filled = this.fillFromHeld(this.fillFromRings(first));
     if (!sockets) return this.fillFromConnections(filled, false);
     this.tcpFirst = !this.tcpFirst;
-    if (this.tcpFirst) return this.fillFromSockets(this.fillFromConnections(filled, true));
-    return this.fillFromConnections(this.fillFromSockets(filled), true);
+    if (this.tcpFirst) return this.fillFromSockets(this.fillFromConnections(filled, true), first);
+    return this.fillFromConnections(this.fillFromSockets(filled, first), true);
   }
 
   private fillFromHeld(from: number): number {
@@ -174,15 +174,16 @@ export class ShardLoop {
     return filled;
   }
 
-  private fillFromSockets(from: number): number {
+  private fillFromSockets(from: number, first: number): number {
     const { udp } = this.parts;
     if (udp === null) return from;
     const { receiver } = udp;
     let filled = from;
     let s = this.socketFirst < udp.sockets ? this.socketFirst : 0;
     this.socketFirst = s + 1;
-    for (let i = 0; i < udp.sockets && filled < SLOT_COUNT; i++) {
-      filled += receiver.receive(s, filled);
+    const end = Math.min(SLOT_COUNT, first + this.driver.messagesMax);
+    for (let i = 0; i < udp.sockets && filled < end; i++) {
+      filled += receiver.receive(s, filled, end);
       if (++s === udp.sockets) s = 0;
     }
     if (receiver.failure !== 0) this.fail(receiver.failure);

@@ -6,6 +6,7 @@ import { createEventMemory, EventWriter } from '../../src/shard/observe/event-ri
 import { createHistoryMemory } from '../../src/shard/observe/history.ts';
 import { aorAt, changeAt, entriesIn, HistoryCursor } from '../../src/shard/observe/history-reader.ts';
 import { Bell, createBellMemory } from '../../src/shard/rings/bell.ts';
+import { SLOT_COUNT } from '../../src/sip/parser/slab.ts';
 import { TRANSPORT_TCP } from '../../src/sip/sources.ts';
 import { LateStore } from '../support/late-store.ts';
 import { request as requestOf } from '../support/requests.ts';
@@ -123,11 +124,11 @@ describe('a store that settles later', () => {
   it('receives no more than has slots, however long nothing settles, and goes on afterwards', () => {
     const { store, shard } = open();
     let asked = 0;
-    for (; shard.shard.firstSlot < 256 && asked < 1000; asked++) {
+    for (; shard.shard.firstSlot < SLOT_COUNT && asked < 1000; asked++) {
       const user = `sip:u${asked}@example.com`;
       shard.batch([register({ to: `<${user}>`, from: `<${user}>;tag=1`, callId: `${asked}`, contacts: [CONTACT] })]);
     }
-    expect(asked).toBeLessThan(256);
+    expect(asked).toBeLessThan(SLOT_COUNT);
     expect(shard.shard.msToNextTick(shard.now + 1)).toBe(0);
     store.settle();
     expect(next(shard).length).toBe(asked);
@@ -156,7 +157,7 @@ describe('a store that settles later', () => {
     shard.batch([register({ contacts: [CONTACT], expires: 60 })]);
     store.settle();
     shard.batch([]);
-    for (let i = 0; shard.shard.firstSlot < 256; i++) {
+    for (let i = 0; shard.shard.firstSlot < SLOT_COUNT; i++) {
       const user = `sip:u${i}@example.com`;
       shard.batch([register({ to: `<${user}>`, from: `<${user}>;tag=1`, callId: `${i}`, contacts: [CONTACT] })]);
     }

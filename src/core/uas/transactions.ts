@@ -4,7 +4,7 @@
 // @hot
 
 import { SteadyTime } from '../timers/steady-time.ts';
-import { ANSWER_RING_BYTES_MIN, TRANSACTIONS_AT_FIRST } from './transaction-sizes.ts';
+import { answerRingBytes, KEPT_SHARE, TRANSACTIONS_AT_FIRST } from './transaction-sizes.ts';
 
 /** Outcomes of `find`. */
 export const NEW_REQUEST = 0;
@@ -62,8 +62,9 @@ export class Transactions {
   private port = new Uint16Array(this.capacity);
   private status = new Uint16Array(this.capacity);
   private index = new Int32Array(this.capacity * 2);
-  // Bytes ever written to the ring; a place is still readable while it is at most half a ring behind.
+  // Bytes ever written to the ring; a place is still readable while it is at most `keptBytes` behind.
   private written = 0;
+  private readonly keptBytes: number;
   /** Start of the answer kept last, in the ring. */
   keptAt = 0;
 
@@ -71,6 +72,7 @@ export class Transactions {
     this.timerJMs = timerJMs;
     this.countMax = countMax;
     this.answers = answers;
+    this.keptBytes = answers.length * KEPT_SHARE;
   }
 
   /** Keeps an answer of at most ANSWER_BYTES_MAX bytes at `keptAt` of the ring; returns its place, for `publish`. */
@@ -160,7 +162,7 @@ export class Transactions {
 
   /** Whether the answer at a place can still be read. */
   isKept(place: number): boolean {
-    return this.written - place <= this.answers.length / 2;
+    return this.written - place <= this.keptBytes;
   }
 
   /** The four words that identify the ticket's request: those of `begin`. */
@@ -243,7 +245,7 @@ export class Transactions {
   }
 }
 
-/** Memory for answers, at least `answerBytes`: for one shard, or for several of a thread in turn. @cold */
+/** Memory that keeps `answerBytes` of answers: for one shard, or for several of a thread in turn. @cold */
 export function createAnswerRing(answerBytes: number): Uint8Array {
-  return new Uint8Array(new ArrayBuffer(Math.max(answerBytes, ANSWER_RING_BYTES_MIN)));
+  return new Uint8Array(new ArrayBuffer(answerRingBytes(answerBytes)));
 }

@@ -44,7 +44,7 @@ export const SECONDS_BOUNDS = Float64Array.of(
   10,
 );
 /** In messages. */
-export const BATCH_BOUNDS = Float64Array.of(1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256);
+export const BATCH_BOUNDS = Float64Array.of(1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512);
 /** In seconds, after the expiry of a binding. */
 export const LAG_BOUNDS = Float64Array.of(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 120, 300, 600, 1800, 3600);
 

@@ -2,7 +2,7 @@
 // Plain numbers, since AssemblyScript reads this file too.
 
 /** The span table: behind the last slot (slab.ts). */
-export const TABLE_ADDRESS = 16_826_368;
+export const TABLE_ADDRESS = 33_652_736;
 /** By header id: the address of the link to the next row with this id. */
 export const LINKS = TABLE_ADDRESS + 16_384;
 /** Contents of LINKS before the first row. */
@@ -41,4 +41,4 @@ export const DIGEST_OUT = DIGEST_TEXT + 66_048;
 export const REGISTRAR_DATA = DIGEST_OUT + 192;
 export const REGISTRAR_MEMORY = REGISTRAR_DATA + 1024;
 /** The whole memory in pages of 64 KB, with slack behind all of these. */
-export const MEMORY_PAGES = 266;
+export const MEMORY_PAGES = 523;

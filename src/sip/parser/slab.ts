@@ -16,7 +16,7 @@ export const MESSAGE_BYTES_MAX = 65_535;
 export const SLOT_BYTES = 65_536 + 192;
 
 /** Slots: the largest batch. */
-export const SLOT_COUNT = 256;
+export const SLOT_COUNT = 512;
 
 /** The memory itself; one per thread, since every thread loads its own copy of this module. */
 export const memory = fixedMemory(MEMORY_PAGES);

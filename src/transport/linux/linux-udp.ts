@@ -104,12 +104,12 @@ export class UdpReceiver {
     }
   }
 
-  /** Receives the datagrams of a socket into the slots from `first` on, without waiting; returns how many were filled. */
-  receive(socket: number, first: number): number {
+  /** Receives datagrams of a socket into the slots [first, end), without waiting; returns how many were filled. */
+  receive(socket: number, first: number, end = SLOT_COUNT): number {
     const { fd, listener } = this.sockets[socket];
     const address = this.memory.headers.address + first * abi.MMSGHDR_BYTES;
     for (let tries = 0; tries < RECEIVE_TRIES_MAX; tries++) {
-      const got = this.calls.recvmmsg(fd, address, SLOT_COUNT - first, abi.MSG_DONTWAIT, 0);
+      const got = this.calls.recvmmsg(fd, address, end - first, abi.MSG_DONTWAIT, 0);
       if (got > 0) {
         for (let slot = first; slot < first + got; slot++) this.readRow(slot, listener);
         return got;

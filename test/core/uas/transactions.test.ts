@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '../../../src/core/uas/policy.ts';
+import { SLOT_COUNT } from '../../../src/sip/parser/slab.ts';
 import { FlakyStore } from '../../support/flaky-store.ts';
 import { answered, bindings, overwriteAnswers, request, uris } from '../../support/requests.ts';
 import { register, VirtualShard } from '../../support/virtual-shard.ts';
@@ -97,6 +98,22 @@ describe('retransmissions', () => {
     overwriteAnswers(shard);
     expect(answered(shard, text).text).toBe(first.text);
     expect([shard.counter('absorbed'), shard.counter('registered'), shard.counter('refreshed')]).toEqual([0, 1, 0]);
+  });
+
+  it('R3261-17.2.2-02 an answer of a batch is whole, however long the others of the batch are', () => {
+    const shard = new VirtualShard({ policy: { answerBytesMax: DEFAULT_POLICY.answerBytesMax } });
+    const text = register({ contacts: [CONTACT] });
+    const first = answered(shard, text);
+    let n = 0;
+    const longest = () =>
+      request({ method: 'OPTIONS', via: `SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK${n++};x=${'y'.repeat(64_500)}` });
+    // As many bytes as are kept, but for the last answer: the copy of the request is the oldest that is replayed.
+    const kept = DEFAULT_POLICY.answerBytesMax / 2;
+    for (let bytes = 0; bytes < kept - 2 * 65_536; ) bytes += shard.draw(longest())[0]?.length ?? Number.NaN;
+    expect(shard.counter('absorbed')).toBe(0);
+    const answers = shard.batch([text, ...Array.from({ length: SLOT_COUNT - 1 }, longest)]);
+    expect(answers[0].text).toBe(first.text);
+    expect([answers.length, shard.counter('absorbed')]).toEqual([SLOT_COUNT, 1]);
   });
 
   it('R3261-17.2.2-02 R3261-10.3-33 a refusal stays a refusal when it has been overwritten', () => {

@@ -8,7 +8,7 @@ import { Membership } from '../../../src/cluster/membership.ts';
 import { ROLE_COPYING } from '../../../src/cluster/roles.ts';
 import { ShardTable } from '../../../src/cluster/shard-table.ts';
 import { DEFAULT_POLICY } from '../../../src/core/uas/policy.ts';
-import { ANSWER_RING_BYTES_MIN } from '../../../src/core/uas/transaction-sizes.ts';
+import { ANSWER_BYTES_MIN } from '../../../src/core/uas/transaction-sizes.ts';
 import { noCheckpoint } from '../../../src/location/checkpoint/checkpoint.ts';
 import { LogStore } from '../../../src/location/log/log-store.ts';
 import { BatchDriver } from '../../../src/shard/batch.ts';
@@ -164,7 +164,7 @@ export class ClusterNode {
         ...DEFAULT_POLICY,
         domains: ['example.com'],
         expiresJitterPercent: 10,
-        answerBytesMax: ANSWER_RING_BYTES_MIN,
+        answerBytesMax: ANSWER_BYTES_MIN,
       },
       secret: SECRET,
       counters,

@@ -148,7 +148,7 @@ export class Servers {
       get fill() {
         return server().queue.length / QUEUE_MAX;
       },
-      waitMs: (_batch, _isFull, usualMs) => (server().queue.length * usualMs) / SLOT_COUNT,
+      waitMs: (_batch, _isFull, usualMs) => (server().queue.length * usualMs) / server().driver.messagesMax,
     };
     return new BatchDriver({
       shard,
@@ -212,7 +212,7 @@ export class Servers {
     const first = shard.firstSlot;
     const batch = [...server.ring, ...server.queue];
     server.ring = [];
-    server.queue = batch.splice(SLOT_COUNT - first);
+    server.queue = batch.splice(Math.min(SLOT_COUNT - first, driver.messagesMax));
     server.batch = batch;
     // Shards of one thread share the slab: what lies in the slots in flight is another's by now.
     for (const [slot, { bytes }] of server.inSlots.slice(0, first).entries()) slab.set(bytes, slotStart(slot));

@@ -2,7 +2,7 @@
 // them, faults of the disk, crashes anywhere, cuts of power, restarts, checkpoints. Every answer is held against a model.
 
 import { DEFAULT_POLICY } from '../../../src/core/uas/policy.ts';
-import { ANSWER_RING_BYTES_MIN } from '../../../src/core/uas/transaction-sizes.ts';
+import { ANSWER_BYTES_MIN } from '../../../src/core/uas/transaction-sizes.ts';
 import { checkpointIn } from '../../../src/location/checkpoint/checkpoint.ts';
 import { LogStore } from '../../../src/location/log/log-store.ts';
 import { BatchDriver } from '../../../src/shard/batch.ts';
@@ -420,7 +420,7 @@ export class ShardWorld {
         ...DEFAULT_POLICY,
         domains: ['example.com'],
         expiresJitterPercent: 10,
-        answerBytesMax: ANSWER_RING_BYTES_MIN,
+        answerBytesMax: ANSWER_BYTES_MIN,
         connectionBindings: scale.connectionBindings,
       },
       secret: SECRET,

@@ -2,7 +2,7 @@
 
 import { BINDINGS_MAX } from '../../../core/register/working-bindings.ts';
 import type { DomainPolicy, Policy } from '../../../core/uas/policy.ts';
-import { ANSWER_RING_BYTES_MIN } from '../../../core/uas/transaction-sizes.ts';
+import { ANSWER_BYTES_MIN } from '../../../core/uas/transaction-sizes.ts';
 import { GENERATION_BYTES } from '../../../location/log/generation/generation-size.ts';
 import { MESSAGE_BYTES_MAX } from '../../../sip/parser/slab.ts';
 import { LENIENCIES, type Leniency } from '../../../sip/parser/strictness.ts';
@@ -271,7 +271,7 @@ export const limitRows = section('Messages and memory have these limits.', {
   ),
   'answer-bytes': row(
     'policy.answerBytesMax',
-    bytes(ANSWER_RING_BYTES_MIN, 1 << 30),
+    bytes(ANSWER_BYTES_MIN, 1 << 30),
     RESTART,
     'A shard keeps this many bytes of answers for retransmissions.',
   ),
