@@ -34,7 +34,7 @@ async function runOnce(settings: Settings, { contestant, login, round, aors, use
       port,
       serverPid: server.pid,
       aors,
-      window: settings.number('window', 256, 64),
+      window: settings.number('window', 1024, 64),
       seconds: settings.number('seconds', 4, 0.5),
       warmup: settings.isSmall ? 0.1 : 1,
       core: settings.clientCore,
