@@ -7,12 +7,13 @@ export interface Bar {
   readonly limit?: number;
 }
 
+const YARDSTICK = 'Kamailio, in memory';
 const WIDTH = 40;
 const PARTS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 /** A line for each bar; `|` stands where Kamailio is. */
 export function barChart(bars: readonly Bar[]): string {
-  const all: readonly Bar[] = [{ label: 'Kamailio, in memory', ratio: 1 }, ...bars];
+  const all: readonly Bar[] = [{ label: YARDSTICK, ratio: 1 }, ...bars];
   const most = Math.max(...all.map(({ ratio }) => ratio));
   const labels = Math.max(...all.map(({ label }) => label.length));
   const unit = WIDTH / most;
@@ -24,6 +25,27 @@ export function barChart(bars: readonly Bar[]): string {
     return `${label.padEnd(labels)}  ${marked} ${ratio.toFixed(2)}${wanted}`;
   };
   return all.map(line).join('\n');
+}
+
+const LINE = new RegExp(
+  `^(.+?) *[█${PARTS.join('')}| ]* (\\d+\\.\\d\\d)(?: {2}\\(limit (\\d+\\.\\d\\d), \\w+\\))?$`,
+  'u',
+);
+
+/** The bars of a chart that was drawn before, those measured anew in place of the old; more come last. */
+export function withBars(chart: string, bars: readonly Bar[]): Bar[] {
+  const all = new Map(barsOf(chart).map((bar) => [bar.label, bar]));
+  for (const bar of bars) all.set(bar.label, bar);
+  return [...all.values()];
+}
+
+function barsOf(chart: string): Bar[] {
+  const lines = chart.split('\n').map((line) => LINE.exec(line));
+  return lines.flatMap((found) => {
+    if (found === null || found[1] === YARDSTICK) return [];
+    const [, label, ratio, limit] = found;
+    return [{ label, ratio: Number(ratio), ...(limit !== undefined && { limit: Number(limit) }) }];
+  });
 }
 
 function drawn(cells: number): string {

@@ -7,10 +7,10 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { ADMIN_QUESTION } from './admin/question.ts';
 import { SCRAPE_QUESTION } from './admin/scrape.ts';
-import { type Bar, barChart } from './chart.ts';
+import { type Bar, barChart, withBars } from './chart.ts';
 import { endChildren, tied } from './children.ts';
 import { CLUSTER_QUESTIONS } from './cluster/questions.ts';
-import { withResults } from './document.ts';
+import { resultsIn, withResults } from './document.ts';
 import { withinLimit } from './limit.ts';
 import { LOAD_QUESTIONS } from './load/questions.ts';
 import { LOOKUPS_QUESTION } from './lookups/question.ts';
@@ -129,19 +129,23 @@ function machineLine(loadBefore: number): string {
   return `${day}, Node ${process.version}, ${availableParallelism()} cores (${model}), load before ${loadBefore.toFixed(2)}.`;
 }
 
-function writeDocument(file: string, answers: readonly Answer[], chart: string | undefined, machine: string): void {
+function writeDocument(file: string, answers: readonly Answer[], machine: string): void {
   let text = readFileSync(file, 'utf8');
   for (const name of new Set(answers.map(({ question }) => question))) {
     const mine = answers.filter(({ question, failed }) => question === name && failed === undefined);
     if (mine.length > 0) text = withResults(text, name, `${mine.map(markdownOf).join('\n\n')}\n\n${machine}`);
   }
-  if (chart !== undefined) text = withResults(text, 'chart', chart);
+  const bars = barsOf(answers);
+  if (bars.length > 0) text = withResults(text, 'chart', chartOf(withBars(resultsIn(text, 'chart'), bars)));
   writeFileSync(file, text);
 }
 
-function chartOf(answers: readonly Answer[]): string | undefined {
-  const bars: readonly Bar[] = answers.flatMap(({ tables }) => tables.flatMap((table) => table.bars ?? []));
-  return bars.length === 0 ? undefined : `\`\`\`text\n${barChart(bars)}\n\`\`\``;
+function barsOf(answers: readonly Answer[]): readonly Bar[] {
+  return answers.flatMap(({ tables }) => tables.flatMap((table) => table.bars ?? []));
+}
+
+function chartOf(bars: readonly Bar[]): string {
+  return `\`\`\`text\n${barChart(bars)}\n\`\`\``;
 }
 
 function chosen(settings: Settings): readonly Question[] {
@@ -180,10 +184,10 @@ async function main(signal: AbortSignal): Promise<void> {
     settings.removeMade();
     other?.removeMade();
   }
-  const chart = chartOf(answers);
+  const bars = barsOf(answers);
   if (settings.has('json')) console.log(JSON.stringify({ machine, asked: process.argv.slice(2), answers }));
-  else if (chart !== undefined) console.log(chart);
-  if (settings.has('markdown')) writeDocument(file ?? join(root, 'docs/benchmarks.md'), answers, chart, machine);
+  else if (bars.length > 0) console.log(chartOf(bars));
+  if (settings.has('markdown')) writeDocument(file ?? join(root, 'docs/benchmarks.md'), answers, machine);
 }
 
 const interrupted = new AbortController();

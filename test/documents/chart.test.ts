@@ -1,7 +1,7 @@
 // The chart beside Kamailio, and the places of tables in the document of results.
 
 import { describe, expect, it } from 'vitest';
-import { barChart } from '../../bench/chart.ts';
+import { barChart, withBars } from '../../bench/chart.ts';
 import { withResults } from '../../bench/document.ts';
 
 describe('the bar chart', () => {
@@ -15,6 +15,33 @@ describe('the bar chart', () => {
     expect(lines[1]).toContain('0.50  (limit 0.50, met)');
     expect(lines[1].indexOf('|')).toBe(lines[0].lastIndexOf('█') + 1);
     expect(lines[2]).toContain('2.00  (limit 0.75, missed)');
+  });
+});
+
+describe('the bars of a chart that was drawn before', () => {
+  const before = barChart([
+    { label: 'refresh, durable', ratio: 0.51, limit: 0.5 },
+    { label: 'a 302', ratio: 1.25 },
+  ]);
+
+  it('stay where they were not measured again', () => {
+    expect(withBars(before, [])).toEqual([
+      { label: 'refresh, durable', ratio: 0.51, limit: 0.5 },
+      { label: 'a 302', ratio: 1.25 },
+    ]);
+    expect(barChart(withBars(before, []))).toBe(before);
+  });
+
+  it('give way to what was, in their place', () => {
+    const bars = withBars(before, [
+      { label: 'a storm', ratio: 0.7 },
+      { label: 'refresh, durable', ratio: 0.4, limit: 0.5 },
+    ]);
+    expect(bars.map(({ label, ratio }) => `${label} ${ratio}`)).toEqual([
+      'refresh, durable 0.4',
+      'a 302 1.25',
+      'a storm 0.7',
+    ]);
   });
 });
 
