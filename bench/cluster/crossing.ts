@@ -1,0 +1,58 @@
+// What a request costs that crosses from the node that receives it to the owner of its shard, and back: REGISTERs that remove what is not
+// there, so that the owner decides and nothing is committed. The same load asks the owner and the other node in turn.
+
+import type { Cluster } from '../../test/support/cluster.ts';
+import { regload } from '../load/generator.ts';
+import { DOMAIN } from '../load/login.ts';
+import { atMost, median, type Row } from '../rows.ts';
+import type { Settings } from '../settings.ts';
+import { cpuSeconds } from '../streams/process-figures.ts';
+
+const [OWNER, OTHER] = [0, 1];
+const AORS = 10_000;
+
+/** CPU time of both nodes for a request to one of them, in microseconds. */
+async function costOf(settings: Settings, cluster: Cluster, to: number, window: number): Promise<number> {
+  const nodes = () => cluster.nodes.reduce((sum, { child }) => sum + cpuSeconds(child.pid), 0);
+  const crossed = () => forwarded(cluster);
+  const [cpuBefore, crossedBefore] = [nodes(), await crossed()];
+  const flags = Object.entries({
+    '--port': cluster.ports[to],
+    '--local-port': settings.port + 1,
+    '--domain': DOMAIN,
+    '--aors': AORS,
+    '--expires': 0,
+    '--window': window,
+    '--duration': settings.isSmall ? 0.3 : 3,
+    '--cpu': settings.clientCore,
+  });
+  const [phase] = await regload(['--refresh', '--no-validate', ...flags.flat()], settings.signal);
+  const us = ((nodes() - cpuBefore) * 1e6) / phase.started;
+  if (phase.ok === 0 || phase.other + phase.timeouts > 0) throw new Error(`${phase.other} of ${phase.started} refused`);
+  const share = ((await crossed()) - crossedBefore) / phase.started;
+  if (to === OTHER ? share < 0.99 : share > 0) throw new Error(`${share} of the requests crossed`);
+  return us;
+}
+
+/** Requests that the other node has sent to the owner. */
+async function forwarded(cluster: Cluster): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${cluster.files[OTHER].admin}/metrics`)).text();
+  return Number(/^aorta_cluster_forwarded_total(?:\{.*\})? ([0-9]+)/m.exec(text)?.[1]);
+}
+
+/** Its first node owns all shards. */
+export async function crossingRows(settings: Settings, cluster: Cluster): Promise<Row[]> {
+  const sides = async (window: number) => {
+    const found: number[] = [];
+    for (let n = 0; n < (settings.isSmall ? 1 : 5); n++) {
+      const owner = await costOf(settings, cluster, OWNER, window);
+      found.push(((await costOf(settings, cluster, OTHER, window)) - owner) / 2);
+    }
+    settings.tell(`a request that crosses, ${window} on their way: ${median(found).toFixed(2)} us a side`);
+    return found;
+  };
+  return [
+    atMost('a request that crosses, in batches: CPU a side', await sides(1024), 2, 2, 'us'),
+    atMost('a request that crosses, alone: CPU a side', await sides(1), 10, 1, 'us'),
+  ];
+}
