@@ -57,6 +57,8 @@ export class Beats implements NatsUser {
   private workedAt = 0;
   /** When NATS was last reachable. */
   private natsAt = 0;
+  /** Whether NATS may have sent something. */
+  hasNews = true;
   private now = 0;
   private clock = 0;
   private isSucceeded = false;
@@ -76,7 +78,8 @@ export class Beats implements NatsUser {
     this.workedAt = now;
     this.now = now;
     this.clock = clock;
-    this.nats.work(now);
+    if (this.hasNews || !this.nats.isOpen || this.nats.msToNext(now) === 0) this.nats.work(now);
+    this.hasNews = false;
     if (this.nats.isOpen || this.natsAt === 0) this.natsAt = now;
     if (now >= this.beatAt) {
       this.beatAt = now + BEAT_MS;

@@ -145,19 +145,32 @@ export class ClusterThread implements MeshUser {
     const more = forwarder.takeRings(now);
     forwarder.work(now);
     mesh.flush();
-    if (!more) this.sleep(joined ? beats.msToNext(now) : AWAY_MS, joined);
+    if (more) this.look(0, joined);
+    else this.sleep(joined ? beats.msToNext(now) : AWAY_MS, joined);
   }
 
   private sleep(ms: number, joined: boolean): void {
-    const { bell, calls, rings } = this;
+    const { bell, rings } = this;
     bell.beforeSleep();
-    if (bell.order === ORDER_NONE && rings.every((ring) => ring.empty)) {
-      const count = joined ? this.fill() : this.fillBell();
-      const ready = calls.poll(this.fds.address, count, Math.ceil(ms));
-      if (ready > 0 && this.fds.view.getInt16(6, true) !== 0)
-        calls.read(this.task.parts.bellFd, this.scratch.address, 8);
-    }
+    const rests = bell.order === ORDER_NONE && rings.every((ring) => ring.empty);
+    this.look(rests ? ms : 0, joined);
     bell.afterSleep();
+  }
+
+  /** Waits for so long at most. What is not ready costs the next turn no system call. */
+  private look(ms: number, joined: boolean): void {
+    const { calls, mesh, beats } = this;
+    const count = joined ? this.fill() : this.fillBell();
+    if (calls.poll(this.fds.address, count, Math.ceil(ms)) <= 0) return;
+    if (this.isReady(0)) calls.read(this.task.parts.bellFd, this.scratch.address, 8);
+    if (!joined) return;
+    mesh.hasCaller = this.isReady(1);
+    beats.hasNews = this.isReady(2);
+    for (const [i, connection] of mesh.all.entries()) if (this.isReady(3 + i)) connection.hasBytes = true;
+  }
+
+  private isReady(i: number): boolean {
+    return this.fds.view.getInt16(i * abi.POLLFD_BYTES + 6, true) !== 0;
   }
 
   /** Fills the list for poll(); returns its length. */

@@ -46,6 +46,8 @@ export class PeerConnection {
   life = 0;
   /** The node that was called; 0: the peer called. */
   wanted = 0;
+  /** Whether there may be something to read. */
+  hasBytes = true;
   private readonly key: Uint8Array;
   private readonly own: Hello;
   private readonly user: PeerUser;
@@ -77,8 +79,8 @@ export class PeerConnection {
   /** Reads, and hands on complete frames. */
   work(now: number): void {
     const { socket } = this;
-    for (let reads = 0; reads < READS_MAX && socket.failure === ''; reads++) {
-      if (!socket.receive(this.isProved ? READ_BYTES_MAX : 2 * GREETING_BYTES_MAX)) break;
+    for (let reads = 0; this.hasBytes && reads < READS_MAX && socket.failure === ''; reads++) {
+      this.hasBytes = socket.receive(this.isProved ? READ_BYTES_MAX : 2 * GREETING_BYTES_MAX);
       this.take();
     }
     if (socket.failure !== '') return;

@@ -32,6 +32,8 @@ export interface MeshParts {
 
 export class PeerMesh implements PeerUser {
   readonly listener: number;
+  /** Whether a node may wait at the listener. */
+  hasCaller = true;
   private readonly parts: MeshParts;
   private readonly network: PeerNetwork;
   /** All connections, open or opening. */
@@ -69,12 +71,7 @@ export class PeerMesh implements PeerUser {
   }
 
   work(now: number): void {
-    for (let accepts = 0; accepts < ACCEPTS_MAX; accepts++) {
-      const socket = this.network.accept(this.listener);
-      if (socket === null) break;
-      if (this.strangers >= STRANGERS_MAX) this.refuse(socket);
-      else this.connections.push(new PeerConnection(socket, { ...this.parts, user: this }, false, now));
-    }
+    if (this.hasCaller) this.accept(now);
     for (const [node, place] of this.places) this.call(node, place, now);
     for (const connection of this.connections) connection.work(now);
     this.bury();
@@ -107,6 +104,16 @@ export class PeerMesh implements PeerUser {
 
   frame(peer: PeerConnection, reader: FrameReader, bytes: Uint8Array): boolean {
     return this.parts.user.frame(peer, reader, bytes);
+  }
+
+  private accept(now: number): void {
+    this.hasCaller = false;
+    for (let accepts = 0; accepts < ACCEPTS_MAX; accepts++) {
+      const socket = this.network.accept(this.listener);
+      if (socket === null) break;
+      if (this.strangers >= STRANGERS_MAX) this.refuse(socket);
+      else this.connections.push(new PeerConnection(socket, { ...this.parts, user: this }, false, now));
+    }
   }
 
   private get strangers(): number {

@@ -81,15 +81,16 @@ export class PeerSocket {
     this.written = 0;
   }
 
-  /** Reads once, behind the bytes held; returns whether any arrived. @param max bytes that may wait to be taken */
+  /** Reads once, behind the bytes held; returns whether more may wait. @param max bytes that may wait to be taken */
   receive(max: number): boolean {
     if (this.isConnecting && !this.hasConnected()) return false;
     this.makePlace(max);
     const { incoming, filled, calls } = this;
-    const got = calls.recv(this.fd, incoming.address + filled, incoming.bytes.length - filled, abi.MSG_DONTWAIT);
+    const room = incoming.bytes.length - filled;
+    const got = calls.recv(this.fd, incoming.address + filled, room, abi.MSG_DONTWAIT);
     if (got > 0) {
       this.filled += got;
-      return true;
+      return got === room;
     }
     if (got === 0) this.failure = 'closed by the peer';
     else if (calls.errno() !== abi.EAGAIN && calls.errno() !== abi.EINTR) this.failure = abi.errnoName(calls.errno());
