@@ -72,8 +72,8 @@ export function settleEpochs({ request, work }: Exchange, bindings: WorkingBindi
   for (let i = 0; i < bindings.count; i++) {
     const contact = bindings.contact[i];
     if (contact < 0 || !hasInstance(contact)) continue;
-    const newest = newestOf(request, bindings, contact, 0);
-    if (newest >= 0 && !isNewLife(request, work, bindings, contact) && hasEpoch(request, newest)) {
+    const newest = newestOf(request, contact, 0);
+    if (newest >= 0 && !isNewLife(request, work, contact) && hasEpoch(request, newest)) {
       bindings.setEpoch(i, epochOf(request.state, newest));
       continue;
     }
@@ -86,17 +86,20 @@ export function settleEpochs({ request, work }: Exchange, bindings: WorkingBindi
 }
 
 /** Whether the newest binding of this instance has another Call-ID; where the contact is a flow, the newest of this reg-id. */
-function isNewLife(request: Asked, work: ExchangeWork, bindings: WorkingBindings, contact: number): boolean {
-  const newest = newestOf(request, bindings, contact, flowRegId(contact, work));
+function isNewLife(request: Asked, work: ExchangeWork, contact: number): boolean {
+  const newest = newestOf(request, contact, flowRegId(contact, work));
   return newest >= 0 && !hasCallIdOfRequest(request.state, newest);
 }
 
-/** Image of the instance's newest binding from before this request (with this reg-id, unless 0), or -1. */
-function newestOf(request: Asked, bindings: WorkingBindings, contact: number, regId: number): number {
+/**
+ * Image of the instance's newest binding from before this request (with this reg-id, unless 0), or -1. A closed connection ends no epoch: a
+ * phone that comes back in the flow's grace keeps its temporary GRUUs.
+ */
+function newestOf(request: Asked, contact: number, regId: number): number {
   const id = contactInstanceAt(contact);
   const idEnd = contactInstanceEnd(contact);
   const { state, stateAt, stateEnd, now } = request;
-  return newestOfInstance(state, stateAt, stateEnd, now, bindings.flows, slab, id, idEnd, regId);
+  return newestOfInstance(state, stateAt, stateEnd, now, null, slab, id, idEnd, regId);
 }
 
 function hasEpoch(request: Asked, image: number): boolean {

@@ -197,6 +197,22 @@ describe('a refresh', () => {
     ]);
   });
 
+  it('begins no new temporary GRUUs over a connection that has ended meanwhile, by either way', () => {
+    const open = new Set([7]);
+    const flows = { isAlive: (flow: number) => open.has(flow) };
+    const shards = [new Shard({ flows }), new Shard({ ...refreshesKept({}), flows }), new Shard({ flows }, true)];
+    const temporary = (text: string) => /temp-gruu="(.*?)"/.exec(text)?.[1] ?? 'none';
+    const answers = shards.map((shard) => {
+      shard.send(outboundPhone(1), overTcp);
+      open.delete(7);
+      shard.send(outboundPhone(2), overTcp);
+      open.add(7); // its node was silent, and is heard again
+      return temporary(shard.send(outboundPhone(3), overTcp).text);
+    });
+    expect(answers[0]).toMatch(/^sip:/);
+    expect(answers).toEqual(Array(3).fill(answers[0]));
+  });
+
   it.each(['sip:a@192.0.2.20;transport=tcp', 'sip:a@192.0.2.9:5060;transport=tcp', 'sip:a@x.invalid;transport=ws'])(
     'is one whether the binding lives by its connection or not: %s',
     (uri) => {
