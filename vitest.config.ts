@@ -31,16 +31,30 @@ const SERVERS = below('server', 'threads', 'transport');
 
 // The longest first, so that none is left alone at the end.
 const LONGEST = [
-  ...['bench', 'cluster', 'power-cuts', 'sql-users', 'move-in', 'reshard', 'serve', 'stop', 'admin-commands', 'crash'],
-  ...['cluster-refusals', 'user-command', 'dashboard', 'kills', 'disk-full', 'deb', 'descriptors', 'tokens', 'cli'],
-  ...['cluster-demo', 'hep', 'odd-contacts', 'program-credentials', 'cluster-leave', 'backup', 'reload', 'torture'],
-  ...['stream-abuse', 'proxies', 'cluster-forwarding', 'http-connections', 'websocket', 'tls', 'auth-requests'],
-  ...['shards-simulation', 'checkpoint', 'simulation', 'registrar-model', 'store-simulation', 'oracle'],
-  ...['cluster-simulation', 'log-store'],
+  ...['bench', 'power-cuts', 'cluster-streams', 'cluster', 'sql-users', 'stop', 'move-in', 'dashboard', 'cluster-demo'],
+  ...[
+    'cluster-refusals',
+    'odd-phones',
+    'crash',
+    'descriptors',
+    'auth-clients',
+    'tokens',
+    'tls',
+    'stream-abuse',
+    'serve',
+  ],
+  ...['reshard', 'kills', 'cluster-leave', 'disk-full', 'shared-location', 'large-requests', 'cluster-credentials'],
+  ...['cluster-away', 'proxies', 'cluster-nats', 'push', 'reload', 'backup', 'pings', 'browser', 'domain-policy'],
+  ...['registrar', 'systemd', 'auth-requests', 'odd-contacts', 'sipp', 'linphone', 'lookups', 'hep', 'torture'],
+  ...['user-command', 'cli', 'admin-commands', 'command-output', 'deb', 'bench-command', 'owner'],
+  ...['node-exchange', 'program-credentials', 'webhook', 'user-server', 'http-connections', 'embedding', 'websocket'],
+  ...['limits', 'programs', 'embedding-examples', 'damaged-users', 'user-provider', 'public-types', 'pool'],
+  ...['shards-simulation', 'cluster-simulation', 'store-simulation', 'simulation', 'checkpoint', 'registrar-model'],
+  ...['oracle', 'log-store'],
 ];
 
-/** Of those that run beside each other, in this order. */
-const PROJECTS = ['own-process', 'servers', 'processes', 'e2e'];
+/** Of those that run beside each other, in this order: a worker that files share ends where the next file is another project's. */
+const PROJECTS = ['own-process', 'e2e', 'processes', 'servers'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -51,9 +65,7 @@ class LongestFirst extends BaseSequencer {
       if (n >= 0) place.set(file, n);
     }
     const group = ({ project }: TestSpecification) => project.config.sequence.groupOrder;
-    // A worker that files share ends where the next file is another project's.
-    const project = (file: TestSpecification) =>
-      (place.get(file) ?? 0) < LONGEST.length ? -1 : PROJECTS.indexOf(file.project.name);
+    const project = (file: TestSpecification) => PROJECTS.indexOf(file.project.name);
     return sorted.sort(
       (a, b) => group(a) - group(b) || project(a) - project(b) || (place.get(a) ?? 0) - (place.get(b) ?? 0),
     );
