@@ -276,8 +276,7 @@ function checksum(words: Words, length: number): number {
 /** Words of a chunk up to its last used row: the rest need not be written. */
 export function usedWords(chunk: Uint32Array): number {
   const rowWords = chunk.length / CHUNK_ROWS;
-  let row = CHUNK_ROWS;
-  const isUsed = (r: number) => chunk.subarray((r - 1) * rowWords, r * rowWords).some((word) => word !== 0);
-  while (row > 0 && !isUsed(row)) row--;
-  return row * rowWords;
+  let used = chunk.length;
+  while (used > 0 && chunk[used - 1] === 0) used--;
+  return Math.ceil(used / rowWords) * rowWords;
 }
