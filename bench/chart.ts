@@ -32,10 +32,18 @@ const LINE = new RegExp(
   'u',
 );
 
-/** The bars of a chart that was drawn before, those measured anew in place of the old; more come last. */
-export function withBars(chart: string, bars: readonly Bar[]): Bar[] {
-  const all = new Map(barsOf(chart).map((bar) => [bar.label, bar]));
-  for (const bar of bars) all.set(bar.label, bar);
+const ROW = /^\| (.+): CPU \/ Kamailio \| (\d+\.\d+)[^|]*\| <= (\d+(?:\.\d+)?) \|/gmu;
+
+/**
+ * All bars that a document of results has: of its tables, in their order, then those that its chart alone has, which stay as they were
+ * drawn, and those measured now.
+ */
+export function barsIn(document: string, chart: string, measured: readonly Bar[]): Bar[] {
+  const all = new Map<string, Bar>();
+  for (const [, label, ratio, limit] of document.matchAll(ROW))
+    all.set(label, { label, ratio: Number(ratio), limit: Number(limit) });
+  for (const bar of barsOf(chart)) if (!all.has(bar.label)) all.set(bar.label, bar);
+  for (const bar of measured) all.set(bar.label, bar);
   return [...all.values()];
 }
 

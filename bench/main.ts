@@ -7,7 +7,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { ADMIN_QUESTION } from './admin/question.ts';
 import { SCRAPE_QUESTION } from './admin/scrape.ts';
-import { type Bar, barChart, withBars } from './chart.ts';
+import { type Bar, barChart, barsIn } from './chart.ts';
 import { endChildren, tied } from './children.ts';
 import { CLUSTER_QUESTIONS } from './cluster/questions.ts';
 import { resultsIn, withResults } from './document.ts';
@@ -135,8 +135,8 @@ function writeDocument(file: string, answers: readonly Answer[], machine: string
     const mine = answers.filter(({ question, failed }) => question === name && failed === undefined);
     if (mine.length > 0) text = withResults(text, name, `${mine.map(markdownOf).join('\n\n')}\n\n${machine}`);
   }
-  const bars = barsOf(answers);
-  if (bars.length > 0) text = withResults(text, 'chart', chartOf(withBars(resultsIn(text, 'chart'), bars)));
+  const bars = barsIn(text, resultsIn(text, 'chart'), barsOf(answers));
+  if (bars.length > 0) text = withResults(text, 'chart', chartOf(bars));
   writeFileSync(file, text);
 }
 

@@ -1,8 +1,9 @@
 // The chart beside Kamailio, and the places of tables in the document of results.
 
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { barChart, withBars } from '../../bench/chart.ts';
-import { withResults } from '../../bench/document.ts';
+import { barChart, barsIn } from '../../bench/chart.ts';
+import { resultsIn, withResults } from '../../bench/document.ts';
 
 describe('the bar chart', () => {
   it('draws each share of Kamailio to scale, with its limit', () => {
@@ -18,22 +19,22 @@ describe('the bar chart', () => {
   });
 });
 
-describe('the bars of a chart that was drawn before', () => {
+describe('the bars of a document of results', () => {
   const before = barChart([
     { label: 'refresh, durable', ratio: 0.51, limit: 0.5 },
     { label: 'a 302', ratio: 1.25 },
   ]);
 
-  it('stay where they were not measured again', () => {
-    expect(withBars(before, [])).toEqual([
+  it('stay in its chart where they were not measured again', () => {
+    expect(barsIn('', before, [])).toEqual([
       { label: 'refresh, durable', ratio: 0.51, limit: 0.5 },
       { label: 'a 302', ratio: 1.25 },
     ]);
-    expect(barChart(withBars(before, []))).toBe(before);
+    expect(barChart(barsIn('', before, []))).toBe(before);
   });
 
   it('give way to what was, in their place', () => {
-    const bars = withBars(before, [
+    const bars = barsIn('', before, [
       { label: 'a storm', ratio: 0.7 },
       { label: 'refresh, durable', ratio: 0.4, limit: 0.5 },
     ]);
@@ -42,6 +43,23 @@ describe('the bars of a chart that was drawn before', () => {
       'a 302 1.25',
       'a storm 0.7',
     ]);
+  });
+
+  it('come after those of the tables, which have a bar each', () => {
+    const tables =
+      '| refresh, durable: CPU / Kamailio | 0.62 (0.60 - 0.70) | <= 0.5 | **missed** |\n' +
+      '| a 401: CPU / Kamailio | 0.40 | <= 0.6 | met |\n| not measured: CPU / Kamailio | - | <= 1 |  |\n';
+    expect(barsIn(tables, before, [])).toEqual([
+      { label: 'refresh, durable', ratio: 0.62, limit: 0.5 },
+      { label: 'a 401', ratio: 0.4, limit: 0.6 },
+      { label: 'a 302', ratio: 1.25 },
+    ]);
+  });
+
+  it('are all in docs/benchmarks.md', () => {
+    const document = readFileSync('docs/benchmarks.md', 'utf8');
+    const chart = resultsIn(document, 'chart');
+    expect(chart).toContain(`\n${barChart(barsIn(document, chart, []))}\n`);
   });
 });
 

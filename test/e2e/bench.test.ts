@@ -88,14 +88,19 @@ describe.skipIf(process.platform !== 'linux')('npm run bench', () => {
     expect(unknown.stderr).toContain('"weather" is no question');
   });
 
-  it('--markdown writes between the markers of its question, and nowhere else', async () => {
+  it('--markdown writes between the markers of its question and of the chart, and nowhere else', async () => {
     const file = join(directory, 'results.md');
-    writeFileSync(file, 'before\n\n<!-- results: hostile -->\n\nold\n\n<!-- end: hostile -->\n\nafter\n');
+    const row = '| a 302: CPU / Kamailio | 0.67 (0.66 - 0.73) | <= 0.6 | **missed** |';
+    const places = ['hostile', 'chart'].map((name) => `<!-- results: ${name} -->\n\nold\n\n<!-- end: ${name} -->`);
+    writeFileSync(file, `before\n\n${places[0]}\n\nafter\n\n${row}\n\n${places[1]}\n\nend\n`);
     const flags = ['hostile', '--small', '--markdown', '--document', file];
     expect((await run('node', [...MAIN, ...flags], 60_000)).exit.code).toBe(0);
     const text = readFileSync(file, 'utf8');
     expect(text).toMatch(/^before\n\n<!-- results: hostile -->\n\n\| 64 KB of /);
-    expect(text).toMatch(/<!-- end: hostile -->\n\nafter\n$/);
+    expect(text).toContain(`<!-- end: hostile -->\n\nafter\n\n${row}\n\n`);
+    expect(text).toMatch(/<!-- end: chart -->\n\nend\n$/);
+    // The chart has the bars of all tables, whatever was asked.
+    expect(text).toMatch(/\na 302 .* 0\.67 {2}\(limit 0\.60, missed\)\n/);
     expect(text).not.toContain('\nold\n');
   });
 
