@@ -39,7 +39,7 @@ const shardStatus = z
 const natsFault = z
   .object({
     of: z.string().describe('name of a stream, or the monitoring of a NATS server'),
-    kind: z.enum(['gone', 'changed', 'unsynced', 'old']),
+    kind: z.enum(['gone', 'changed', 'unsynced', 'old', 'unrouted']),
     problem: z.string().describe('in words that say what to do'),
   })
   .meta({ id: 'ClusterFault' });

@@ -84,8 +84,8 @@ function natsMetrics(out: Exposition, { connected, streamFaults, serverFaults }:
   );
   out.gauge(
     'aorta_cluster_server_faults',
-    'NATS servers that may lose what they acknowledge: they do not sync, or are too old. Of those in cluster.nats.monitors.',
-    (['unsynced', 'old'] as const).map((kind) => [
+    'NATS servers that do not sync, are too old, or have no route to another. Of those in cluster.nats.monitors.',
+    (['unsynced', 'old', 'unrouted'] as const).map((kind) => [
       { kind },
       serverFaults.filter((fault) => fault.kind === kind).length,
     ]),

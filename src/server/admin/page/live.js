@@ -60,7 +60,13 @@ const tables = {
   faults: new Table('cluster-faults', [{ title: 'Stream or server' }, { title: 'State' }, { title: 'What to do' }]),
 };
 /** Texts of faults, by kind. */
-const FAULTS = { gone: 'gone', changed: 'changed', unsynced: 'does not sync', old: 'too old' };
+const FAULTS = {
+  gone: 'gone',
+  changed: 'changed',
+  unsynced: 'does not sync',
+  old: 'too old',
+  unrouted: 'no route to another',
+};
 
 /** Reasons for requests held off, by counter. */
 const KEPT_OFF = [

@@ -13,12 +13,18 @@ import { askServer } from './nats-client.ts';
  */
 const OLDEST = [2, 10, 23] as const;
 const PAYLOAD_BYTES_MIN = 1 << 20;
-const MONITOR_MS = 2000;
+export const MONITOR_MS = 2000;
 
 const Varz = z.object({
   version: z.string(),
   server_name: z.string().optional(),
-  jetstream: z.object({ config: z.object({ sync_always: z.boolean().optional() }).optional() }).optional(),
+  cluster: z.object({ name: z.string().optional() }).optional(),
+  jetstream: z
+    .object({
+      config: z.object({ sync_always: z.boolean().optional() }).optional(),
+      meta: z.object({ cluster_size: z.number() }).optional(),
+    })
+    .optional(),
 });
 
 export interface ServerReport {
@@ -29,11 +35,11 @@ export interface ServerReport {
   readonly version?: string;
 }
 
-/** Fault of a server that may lose acknowledged messages. */
+/** Fault of a server that may lose acknowledged messages, or misses the leaders of streams. */
 export interface ServerFault {
   /** URL of its monitoring. */
   readonly monitor: string;
-  readonly kind: 'unsynced' | 'old';
+  readonly kind: 'unsynced' | 'old' | 'unrouted';
   /** Text that names the remedy. */
   readonly problem: string;
 }
@@ -82,11 +88,17 @@ async function checkSync(config: NatsConfig, monitor: string, log: Log): Promise
   if (fault !== undefined) throw new ClusterError(fault.problem);
 }
 
-/** The report of its monitoring, or why that cannot be read. */
-export async function lookAtServer(
-  { sync }: NatsConfig,
-  monitor: string,
-): Promise<{ readonly fault?: ServerFault; readonly why?: string }> {
+export interface ServerLook {
+  readonly fault?: ServerFault;
+  /** Name and size of its NATS cluster. */
+  readonly cluster?: string | undefined;
+  readonly size?: number | undefined;
+  /** Why its monitoring cannot be read. */
+  readonly why?: string;
+}
+
+/** The report of its monitoring. */
+export async function lookAtServer({ sync }: NatsConfig, monitor: string): Promise<ServerLook> {
   let varz: z.infer<typeof Varz>;
   try {
     const answer = await fetch(`${monitor}/varz`, { signal: AbortSignal.timeout(MONITOR_MS) });
@@ -95,10 +107,11 @@ export async function lookAtServer(
     return { why: reasonOf(error) };
   }
   const { version, jetstream } = varz;
-  if (isTooOld(version)) return { fault: { monitor, kind: 'old', problem: tooOld(monitor, version) } };
-  if (jetstream?.config?.sync_always === true || sync === 'lazy') return {};
+  const of = { cluster: varz.cluster?.name, size: jetstream?.meta?.cluster_size };
+  if (isTooOld(version)) return { ...of, fault: { monitor, kind: 'old', problem: tooOld(monitor, version) } };
+  if (jetstream?.config?.sync_always === true || sync === 'lazy') return of;
   const problem =
     `the NATS server at ${monitor} acknowledges what is not on its disk: set sync_interval: always in its jetstream block ` +
     'and restart it, or set cluster.nats.sync: lazy here, and one power cut may lose registrations that were answered 200';
-  return { fault: { monitor, kind: 'unsynced', problem } };
+  return { ...of, fault: { monitor, kind: 'unsynced', problem } };
 }

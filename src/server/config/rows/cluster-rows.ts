@@ -54,7 +54,7 @@ const natsRows = section('Streams of bindings are kept by these servers.', {
     'cluster.nats.monitors',
     anyOf(parsed('`http://HOST:PORT`', parseMonitor)),
     RESTART,
-    'The monitoring of the servers at these addresses says whether they sync.',
+    'The monitoring of the servers at these addresses says whether they sync, and have routes to each other.',
     { example: ['http://10.0.0.11:8222', 'http://10.0.0.12:8222', 'http://10.0.0.13:8222'] },
   ),
 });
