@@ -58,7 +58,7 @@ async function load(settings: Settings, cluster: Cluster, nats: NatsServers, to:
     localPort: settings.port + 1,
     serverPid: pids[to],
     aors: settings.number('aors', 100_000, 500),
-    window: settings.number('window', 1024, 64),
+    window: settings.number('window', 2048, 64),
     seconds: settings.number('seconds', 8, 0.5),
     warmup: settings.isSmall ? 0.1 : 2,
     core: settings.clientCore,
