@@ -13,6 +13,9 @@ import { runLoad } from './run.ts';
 import type { Contestant } from './servers.ts';
 
 const PAUSE_MS = 500;
+/** On their way at a time; of logins fewer: storm control puts first ones off that come in such a crowd. */
+const WINDOW = 1024;
+const LOGIN_WINDOW = 256;
 /** Per contestant and round, where quiet moments are asked for. */
 const RUNS_MAX = 5;
 const WAIT_S_MAX = 30;
@@ -24,9 +27,10 @@ interface Trial {
   readonly aors: number;
   /** A data directory with them, where clients log in. */
   readonly users: string | undefined;
+  readonly window: number;
 }
 
-async function runOnce(settings: Settings, { contestant, login, round, aors, users }: Trial): Promise<Run> {
+async function runOnce(settings: Settings, { contestant, login, round, aors, users, window }: Trial): Promise<Run> {
   const { port } = settings;
   const server = await contestant.start(port, settings.serverCore, login, login.mode === 'none' ? undefined : users);
   try {
@@ -34,7 +38,7 @@ async function runOnce(settings: Settings, { contestant, login, round, aors, use
       port,
       serverPid: server.pid,
       aors,
-      window: settings.number('window', 1024, 64),
+      window: settings.number('window', window, 64),
       seconds: settings.number('seconds', 4, 0.5),
       warmup: settings.isSmall ? 0.1 : 1,
       core: settings.clientCore,
@@ -91,6 +95,7 @@ async function ask(
   words: readonly string[],
   modes: readonly Login[],
   aors: number,
+  window: number,
 ): Promise<Asked> {
   if (process.platform !== 'linux' || availableParallelism() < 2) throw new Missing('Linux and two cores are needed');
   regloadProgram();
@@ -102,7 +107,7 @@ async function ask(
     for (let round = 1; round <= settings.number('rounds', 5, 1); round++)
       for (const login of modes)
         for (const contestant of contestants)
-          runs.push(await runQuietly(settings, { contestant, login, round, aors, users }));
+          runs.push(await runQuietly(settings, { contestant, login, round, aors, users, window }));
   } finally {
     if (users !== undefined) rmSync(users, { recursive: true, force: true });
   }
@@ -118,7 +123,7 @@ function askPlain(settings: Settings, usual = AORS): Promise<Asked> {
   const words = settings.words('only', 'kamailio,durable,process,echo', 'kamailio,durable,echo');
   const aors = settings.number('aors', usual, 2000);
   const made = plain.get(settings) ?? new Map<number, Promise<Asked>>();
-  const asked = made.get(aors) ?? ask(settings, words, logins(['none'], ['md5']), aors);
+  const asked = made.get(aors) ?? ask(settings, words, logins(['none'], ['md5']), aors, WINDOW);
   plain.set(settings, made.set(aors, asked));
   return asked;
 }
@@ -155,7 +160,7 @@ export const LOAD_QUESTIONS: readonly Question[] = [
       const modes = settings.words('auth', 'none,reuse,fresh,challenge');
       const modesAsked = logins(modes, settings.words('algorithm', 'md5,sha-256', 'md5'));
       const words = settings.words('only', 'kamailio,process,durable', 'process');
-      const asked = ask(settings, words, modesAsked, settings.number('aors', 50_000, 1000));
+      const asked = ask(settings, words, modesAsked, settings.number('aors', 50_000, 1000), LOGIN_WINDOW);
       return answer(asked, ({ runs, missing }) => loginTables(runs, missing));
     },
   },
