@@ -61,11 +61,14 @@ interface Partial extends Half {
   waits: boolean;
 }
 
+/** Sockets read in a batch: where thousands of connections end at once, datagrams wait for no more of them. */
+const EVENTS_MAX = SLOT_COUNT / 2;
+
 export class TcpConnections {
   private readonly parts: TcpParts;
   private readonly peers: Peers;
   private readonly lengths: Int32Array;
-  private readonly events = new abi.NativeMemory(SLOT_COUNT * abi.EPOLL_EVENT_BYTES);
+  private readonly events = new abi.NativeMemory(EVENTS_MAX * abi.EPOLL_EVENT_BYTES);
   private readonly stage = new abi.NativeMemory(STAGE_BYTES);
   private readonly name = new abi.NativeMemory(abi.SOCKADDR_STRIDE + 8);
   private readonly event = new abi.NativeMemory(16);
@@ -111,7 +114,7 @@ export class TcpConnections {
     this.now = Math.floor(now / 1000);
     if (this.unfinished.length > 0) this.finishSome();
     if (sockets && this.slot < SLOT_COUNT) {
-      const count = calls.epoll_wait(epoll, this.events.address, SLOT_COUNT - this.slot, 0);
+      const count = calls.epoll_wait(epoll, this.events.address, Math.min(EVENTS_MAX, SLOT_COUNT - this.slot), 0);
       const { view } = this.events;
       for (let i = 0, at = 0; i < count && this.slot < SLOT_COUNT; i++, at += abi.EPOLL_EVENT_BYTES) {
         const listener = view.getUint32(at + DATA_HIGH, true);
