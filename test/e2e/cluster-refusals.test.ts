@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeStreams } from '../../src/server/cluster/nats/streams.ts';
 import { openDataDirectory } from '../../src/server/data/data-directory.ts';
 import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, run } from '../support/child-process.ts';
@@ -108,6 +109,15 @@ describe.skipIf(natsMissing())('a node is refused', () => {
       /stream AORTA_east_META cannot be made \(it needs 3 servers in one NATS cluster\): replicas > 1 not supported/,
     );
     await lazy.close();
+  });
+
+  it('where a NATS server was left out of the first election of the others', async () => {
+    const two = await NatsServers.start({ servers: 2 });
+    const connection = await connect({ servers: two.urls });
+    const made = jetstreamManager(connection).then((manager) => makeStreams(manager, 'east', 1, () => {}, 0));
+    await expect(made).rejects.toThrow(/one was left out of their first election: restart one after the other/);
+    await connection.close();
+    await two.close();
   });
 
   it('whose data directory was not made for the cluster, or has another secret or another number of shards', async () => {

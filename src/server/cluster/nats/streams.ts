@@ -27,6 +27,8 @@ const SILENT_MS = 2000;
 /** Error codes of servers that do not know of each other, or have no leader, yet. */
 const NO_SUITABLE_PEERS = 10005;
 const UNAVAILABLE = 503;
+/** A server that first starts while the others elect a leader may stay out of their group for good: one of 20 starts on a busy machine. */
+const LEFT_OUT = 'where all of them run, one was left out of their first election: restart one after the other';
 /** A node that was away for longer cannot catch up by its stream. */
 const LOG_AGE_NS = 24 * 3600 * SECOND_NS;
 const DUPLICATES_NS = SECOND_NS / 10;
@@ -72,11 +74,12 @@ export async function makeStreams(
   cluster: string,
   shards: number,
   told: Told,
+  placesMs = PLACES_MS,
 ): Promise<void> {
   const wanted = [metaStream(cluster), ...Array.from({ length: shards }, (_, shard) => logStream(cluster, shard))];
   for (const config of wanted) {
     if ((await streamInfo(manager, config.name)) !== undefined) continue;
-    await makeStream(manager, config, told);
+    await makeStream(manager, config, told, placesMs);
   }
 }
 
@@ -113,7 +116,7 @@ export async function remakeMeta(manager: JetStreamManager, cluster: string): Pr
  * Servers that have just started know of each other only after some seconds: passing errors, and no others, are worth another
  * attempt.
  */
-async function makeStream(manager: JetStreamManager, config: Wanted, told?: Told): Promise<void> {
+async function makeStream(manager: JetStreamManager, config: Wanted, told?: Told, placesMs = PLACES_MS): Promise<void> {
   let isTold = false;
   for (const from = Date.now(); ; await delay(TRY_MS)) {
     try {
@@ -121,9 +124,9 @@ async function makeStream(manager: JetStreamManager, config: Wanted, told?: Told
       return;
     } catch (error) {
       const waited = Date.now() - from;
-      if (!isPassing(error) || waited >= PLACES_MS)
+      if (!isPassing(error) || waited >= placesMs)
         throw clusterError(
-          `stream ${config.name} cannot be made (it needs ${REPLICAS} servers in one NATS cluster)`,
+          `stream ${config.name} cannot be made (it needs ${REPLICAS} servers in one NATS cluster${isWithoutPlace(error) ? `; ${LEFT_OUT}` : ''})`,
           error,
         );
       if (isTold || waited < SILENT_MS) continue;
@@ -135,7 +138,11 @@ async function makeStream(manager: JetStreamManager, config: Wanted, told?: Told
 
 /** Whether a server may answer a moment later: it does not answer, or has no leader or no peers yet. */
 function isPassing(error: unknown): boolean {
-  return !(error instanceof JetStreamApiError) || error.status === UNAVAILABLE || error.code === NO_SUITABLE_PEERS;
+  return !(error instanceof JetStreamApiError) || error.status === UNAVAILABLE || isWithoutPlace(error);
+}
+
+function isWithoutPlace(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === NO_SUITABLE_PEERS;
 }
 
 /** Asks again while there is no leader: after a start of all servers an election takes some seconds. */
