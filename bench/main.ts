@@ -80,7 +80,8 @@ async function ask(question: Question, settings: Settings, build?: 'this' | 'tha
     const inOwnProcess = question.against === 'no' && settings.questions.join() !== name;
     // Its process keeps the limit itself, and is killed where it does not.
     const limitS = settings.limitS + (inOwnProcess ? LATE_S : 0);
-    const tables = await withinLimit(limitS, inOwnProcess ? askElsewhere(name, settings) : question.run(settings));
+    const work = inOwnProcess ? askElsewhere(name, settings) : question.run(settings);
+    const tables = await withinLimit(limitS, work, () => settings.lastTold);
     return { question: name, build, tables };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

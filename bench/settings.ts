@@ -25,7 +25,7 @@ const FLAGS = {
   window: ['N', 'requests on their way at a time'],
   rate: ['N', 'requests a second where they are paced'],
   n: ['N', 'requests of an RFC 7502 attempt'],
-  limit: ['S', 'seconds that a question may take; after them it has failed (with --small: 60)'],
+  limit: ['S', 'seconds that a question may take; after them it has failed (with --small: 180)'],
   minutes: ['N', 'of the soak'],
   turnovers: ['N', 'of the churn'],
   connections: ['N', 'connections, or cycles of opening and cutting one'],
@@ -59,6 +59,8 @@ export class Settings {
   readonly cli: string;
   /** Ends the run under way. */
   readonly signal: AbortSignal;
+  /** The newest progress: what a question that takes too long is at. */
+  lastTold = '';
   private readonly args: readonly string[];
   private readonly values: Readonly<Partial<Record<Flag, string | boolean>>>;
   private readonly made: string[] = [];
@@ -122,9 +124,9 @@ export class Settings {
       .filter(Boolean);
   }
 
-  /** Seconds that a question may take; Infinity: as many as it likes. */
+  /** Seconds that a question may take; Infinity: as many as it likes. A cluster may take half of the small one until it is up. */
   get limitS(): number {
-    return this.number('limit', Number.POSITIVE_INFINITY, 60);
+    return this.number('limit', Number.POSITIVE_INFINITY, 180);
   }
 
   get against(): string | undefined {
@@ -172,6 +174,7 @@ export class Settings {
 
   /** Progress, on stderr. */
   tell(text: string): void {
+    this.lastTold = text;
     console.error(text);
   }
 }

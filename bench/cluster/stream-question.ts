@@ -53,6 +53,7 @@ async function ask(settings: Settings): Promise<Row[]> {
   const seconds = settings.number('seconds', 10, 1);
   const generator = new Generator(settings.port, settings.clientCore, settings.signal);
   const batches = new Batches(generator.message(), generator.localPort);
+  settings.tell('three NATS servers');
   const nats = await startNats();
   const shards: BenchShard[] = [];
   const open = (node: number) => {
@@ -61,8 +62,10 @@ async function ask(settings: Settings): Promise<Row[]> {
     return shard;
   };
   try {
+    settings.tell('a stream for the shard');
     await makeBenchStreams(nats, CLUSTER, (text) => settings.tell(text));
     const owner = open(1);
+    settings.tell('its owner');
     owner.claim();
     const commit = (writes: WriteSet) => owner.commit(writes);
     const servers = () => natsSeconds(nats);
