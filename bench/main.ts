@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
+import { ACCOUNT_QUESTION } from './account/question.ts';
 import { ADMIN_QUESTION } from './admin/question.ts';
 import { SCRAPE_QUESTION } from './admin/scrape.ts';
 import { type Bar, barChart, barsIn } from './chart.ts';
@@ -29,6 +30,7 @@ import { HANDSHAKES_QUESTION } from './streams/handshakes.ts';
 
 const QUESTIONS: readonly Question[] = [
   ...LOAD_QUESTIONS,
+  ACCOUNT_QUESTION,
   LOOKUPS_QUESTION,
   STORM_QUESTION,
   CONNECTIONS_QUESTION,
