@@ -2,25 +2,29 @@
 // spans and numbers in `credentials`. Only the form: core/auth/authenticator.ts checks the proof.
 // @hot
 
-import { E_CREDENTIALS, E_OK, E_REPEATED_PARAM } from './parser/parse-error.ts';
-import { slab } from './parser/slab.ts';
-import { ABSENT, MALFORMED } from './parser/span-table.ts';
+import { core } from './parser/core.ts';
 import {
-  BACKSLASH,
-  CLASS,
-  COMMA,
-  CONTROL,
-  EQUALS,
-  HEX,
-  isText,
-  LOWER,
-  LWS,
-  PERCENT,
-  QUOTE,
-  quotedEnd,
-  skip,
-  TOKEN,
-} from './scanner.ts';
+  C_ALGORITHM,
+  C_ALGORITHM_AT,
+  C_NC,
+  C_NC_AT,
+  C_NC_END,
+  C_NC_VALID,
+  C_QOP,
+  C_QOP_AT,
+  C_QOP_END,
+  C_RESPONSE_AT,
+  C_RESPONSE_END,
+  C_SCHEME,
+  C_USERHASH,
+  C_USERHASH_AT,
+  CREDENTIALS_INTS,
+} from './parser/credential-spans.ts';
+import { CREDENTIALS } from './parser/memory-map.ts';
+import { E_CREDENTIALS, E_OK } from './parser/parse-error.ts';
+import { memory, slab } from './parser/slab.ts';
+import { ABSENT, MALFORMED } from './parser/span-table.ts';
+import { BACKSLASH, HEX, isText, LWS, PERCENT, skip, TOKEN } from './scanner.ts';
 import { ascii } from './writer.ts';
 
 // --- schemes (C_SCHEME)
@@ -43,61 +47,13 @@ export const QOP_AUTH = 1;
 export const QOP_AUTH_INT = 2;
 export const QOP_UNKNOWN = -1;
 
-// --- `credentials`: AT, END pairs of values, without their quotes; ABSENT for missing ones
-export const C_USERNAME_AT = 0;
-export const C_USERNAME_END = 1;
-export const C_USERNAME_STAR_AT = 2; // as sent: charset'language'percent-encoded (RFC 5987)
-export const C_REALM_AT = 4;
-export const C_REALM_END = 5;
-export const C_NONCE_AT = 6;
-export const C_NONCE_END = 7;
-export const C_URI_AT = 8;
-export const C_URI_END = 9;
-export const C_RESPONSE_AT = 10;
-export const C_RESPONSE_END = 11;
-const C_ALGORITHM_AT = 12;
-export const C_CNONCE_AT = 14;
-export const C_CNONCE_END = 15;
-export const C_OPAQUE_AT = 16;
-export const C_OPAQUE_END = 17;
-export const C_QOP_AT = 18;
-export const C_QOP_END = 19;
-export const C_NC_AT = 20;
-export const C_NC_END = 21;
-const C_USERHASH_AT = 22;
-const SPANS_END = 24;
-// --- and their meanings
-export const C_SCHEME = 24;
-export const C_ALGORITHM = 25; // ALG_*; ALG_MD5 where there is none (RFC 7616 §3.3)
-export const C_QOP = 26; // QOP_*
-export const C_NC = 27; // read with ">>> 0"; valid where C_NC_VALID
-export const C_NC_VALID = 28; // 1: exactly eight hexadecimal digits
-export const C_USERHASH = 29; // 0, 1; MALFORMED
-const CREDENTIALS_INTS = 30;
-
 /** Result of the last parseCredentials. */
-export const credentials = new Int32Array(CREDENTIALS_INTS);
+export const credentials = new Int32Array(memory.buffer, CREDENTIALS, CREDENTIALS_INTS);
 
 const DIGEST = ascii('digest');
 const BEARER = ascii('bearer');
 const APOSTROPHE = 0x27;
 const NC_DIGITS = 8;
-
-/** Index of the value's AT by the parameter's name. */
-const NAMES: readonly Uint8Array[] = [
-  'username',
-  'username*',
-  'realm',
-  'nonce',
-  'uri',
-  'response',
-  'algorithm',
-  'cnonce',
-  'opaque',
-  'qop',
-  'nc',
-  'userhash',
-].map((name) => ascii(name));
 
 const ALGORITHM_NAMES: readonly Uint8Array[] = [
   'md5',
@@ -122,28 +78,20 @@ const UTF_8 = ascii("utf-8'");
  */
 export function parseCredentials(at: number, end: number): number {
   const c = credentials;
-  for (let i = 0; i < SPANS_END; i++) c[i] = ABSENT;
   c[C_SCHEME] = SCHEME_NOT_DIGEST;
   const schemeEnd = skip(slab, at, end, TOKEN);
   if (!isText(slab, at, schemeEnd, DIGEST)) return readToken(at, schemeEnd, end);
   c[C_SCHEME] = SCHEME_DIGEST;
-  let p = skip(slab, schemeEnd, end, LWS);
-  if (p === schemeEnd && p < end) return E_CREDENTIALS;
-  while (p < end) {
-    if (slab[p] !== COMMA) {
-      const error = readParam(p, end);
-      if (error !== E_OK) return error;
-      p = skip(slab, valueBehind, end, LWS);
-      if (p < end && slab[p] !== COMMA) return E_CREDENTIALS;
-    }
-    if (p < end) p = skip(slab, p + 1, end, LWS);
-  }
-  readMeanings();
-  return E_OK;
+  const first = skip(slab, schemeEnd, end, LWS);
+  if (first === schemeEnd && first < end) return withoutSpans(E_CREDENTIALS);
+  const error = core.digestParams(first, end);
+  if (error === E_OK) readMeanings();
+  return error;
 }
 
 /** The token is all text behind the scheme; its issuer judges it. @cold */
 function readToken(at: number, schemeEnd: number, end: number): number {
+  withoutSpans(E_OK);
   if (!isText(slab, at, schemeEnd, BEARER)) return E_OK;
   credentials[C_SCHEME] = SCHEME_BEARER;
   credentials[C_RESPONSE_AT] = skip(slab, schemeEnd, end, LWS);
@@ -151,68 +99,10 @@ function readToken(at: number, schemeEnd: number, end: number): number {
   return E_OK;
 }
 
-/** Offset behind the value that readParam read last. */
-let valueBehind = 0;
-
-function readParam(at: number, end: number): number {
-  const nameEnd = skip(slab, at, end, TOKEN);
-  let p = skip(slab, nameEnd, end, LWS);
-  if (nameEnd === at || p >= end || slab[p] !== EQUALS) return E_CREDENTIALS;
-  p = skip(slab, p + 1, end, LWS);
-  let valueAt = p;
-  let valueEnd = p;
-  if (p < end && slab[p] === QUOTE) {
-    valueBehind = closing(p, end);
-    if (valueBehind < 0) return E_CREDENTIALS;
-    valueAt = p + 1;
-    valueEnd = valueBehind - 1;
-  } else {
-    while (valueEnd < end && isBare(slab[valueEnd])) valueEnd++;
-    valueBehind = valueEnd;
-  }
-  const field = fieldOf(at, nameEnd);
-  if (field < 0) return E_OK;
-  if (credentials[field] !== ABSENT) return E_REPEATED_PARAM;
-  credentials[field] = valueAt;
-  credentials[field + 1] = valueEnd;
-  return E_OK;
-}
-
-/** `quotedEnd`, quick for text without escapes and uncommon characters. */
-function closing(at: number, end: number): number {
-  for (let p = at + 1; p < end; p++) {
-    const byte = slab[p];
-    if (byte === QUOTE) return p + 1;
-    if (byte === BACKSLASH || byte < 0x20 || byte === 0x7f) break;
-  }
-  return quotedEnd(slab, at, end);
-}
-
-/** Whether a byte may be in an unquoted value: anything visible except a comma and a quote. */
-function isBare(byte: number): boolean {
-  return byte !== COMMA && byte !== QUOTE && (CLASS[byte] & (LWS | CONTROL)) === 0;
-}
-
-/** A hash of its first and last letter and its length, different for each known name. */
-function mix(first: number, last: number, length: number): number {
-  return (LOWER[first] + 3 * LOWER[last] + length) & 63;
-}
-
-/** By `mix`: index of the only candidate among the names. */
-const CANDIDATE: Int8Array = candidates();
-
-function candidates(): Int8Array {
-  const table = new Int8Array(64).fill(-1);
-  for (let i = 0; i < NAMES.length; i++) {
-    const name = NAMES[i];
-    table[mix(name[0], name[name.length - 1], name.length)] = i;
-  }
-  return table;
-}
-
-function fieldOf(at: number, end: number): number {
-  const i = CANDIDATE[mix(slab[at], slab[end - 1], end - at)];
-  return i >= 0 && isText(slab, at, end, NAMES[i]) ? 2 * i : -1;
+/** @cold */
+function withoutSpans(error: number): number {
+  credentials.fill(ABSENT, 0, C_SCHEME);
+  return error;
 }
 
 /** Sets the numbers of values with a meaning of their own. */

@@ -8,6 +8,18 @@ import {
   ALG_SHA_256,
   ALG_SHA_512_256,
   ALG_UNKNOWN,
+  credentials,
+  decodeExtended,
+  parseCredentials,
+  QOP_AUTH,
+  QOP_AUTH_INT,
+  QOP_NONE,
+  QOP_UNKNOWN,
+  SCHEME_DIGEST,
+  SCHEME_NOT_DIGEST,
+  unescapeQuoted,
+} from '../../src/sip/credentials.ts';
+import {
   C_ALGORITHM,
   C_CNONCE_AT,
   C_NC,
@@ -24,20 +36,11 @@ import {
   C_USERHASH,
   C_USERNAME_AT,
   C_USERNAME_STAR_AT,
-  credentials,
-  decodeExtended,
-  parseCredentials,
-  QOP_AUTH,
-  QOP_AUTH_INT,
-  QOP_NONE,
-  QOP_UNKNOWN,
-  SCHEME_DIGEST,
-  SCHEME_NOT_DIGEST,
-  unescapeQuoted,
-} from '../../src/sip/credentials.ts';
+} from '../../src/sip/parser/credential-spans.ts';
 import { E_CREDENTIALS, E_OK, E_REPEATED_PARAM } from '../../src/sip/parser/parse-error.ts';
 import { slab } from '../../src/sip/parser/slab.ts';
 import { ABSENT, MALFORMED } from '../../src/sip/parser/span-table.ts';
+import { digestParams } from '../oracle/credentials.ts';
 
 const AT = 100;
 const FIELDS = [C_USERNAME_AT, C_USERNAME_STAR_AT, C_REALM_AT, C_NONCE_AT, C_URI_AT, C_RESPONSE_AT, C_CNONCE_AT];
@@ -204,5 +207,48 @@ describe('credentials', () => {
       }),
       { numRuns: 1500 },
     );
+  });
+
+  it('R7616-3.4-02 are those that a reader finds byte by byte', () => {
+    const names = [
+      'username',
+      'username*',
+      'realm',
+      'nonce',
+      'uri',
+      'response',
+      'algorithm',
+      'cnonce',
+      'opaque',
+      'qop',
+      'nc',
+      'userhash',
+    ];
+    const name = fc.constantFrom(...names, 'NONCE', 'Qop', 'nonces', 'algorithn', 'username+', 'un', 'x', '');
+    const text = fc.string({ unit: fc.nat(255).map((code) => String.fromCharCode(code)), maxLength: 40 });
+    const usual = fc.stringMatching(/^[!-~]{0,40}$/).map((plain) => plain.replace(/["\\,]/g, ''));
+    const quoted = fc
+      .oneof(
+        usual,
+        text,
+        usual.map((plain) => `${plain}\\"\t`),
+      )
+      .map((inner) => `"${inner}"`);
+    const sign = fc.constantFrom('=', '=', '=', ' = ', '\t=', '');
+    const param = fc.tuple(name, sign, fc.oneof(quoted, usual, text)).map((parts) => parts.join(''));
+    const separator = fc.constantFrom(',', ', ', ' ,\t', ',,', ' ', ';');
+    const list = fc.array(fc.tuple(param, separator), { maxLength: 14 }).map((parts) => parts.flat().join(''));
+    let good = 0;
+    fc.assert(
+      fc.property(list, (params) => {
+        const error = read(`Digest ${params}`);
+        const at = AT + 'Digest '.length;
+        const [expected, spans] = digestParams(slab, at + params.search(/[^ \t]|$/), at + params.length);
+        if (expected === E_OK) good++;
+        expect([error, ...credentials.subarray(0, C_SCHEME)]).toEqual([expected, ...spans]);
+      }),
+      { numRuns: 4000 },
+    );
+    expect(good).toBeGreaterThan(400);
   });
 });

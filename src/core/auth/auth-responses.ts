@@ -1,17 +1,8 @@
 // The answers of authentication (RFC 3261 §22.1 and §10.3 steps 3 and 4): 401 with its challenges, 400, 403 and 503.
 // @hot
 
-import {
-  C_ALGORITHM,
-  C_OPAQUE_AT,
-  C_OPAQUE_END,
-  C_QOP,
-  C_USERHASH,
-  credentials,
-  QOP_AUTH,
-  QOP_AUTH_INT,
-  QOP_NONE,
-} from '../../sip/credentials.ts';
+import { credentials, QOP_AUTH, QOP_AUTH_INT, QOP_NONE } from '../../sip/credentials.ts';
+import { C_ALGORITHM, C_OPAQUE_AT, C_OPAQUE_END, C_QOP, C_USERHASH } from '../../sip/parser/credential-spans.ts';
 import { slab } from '../../sip/parser/slab.ts';
 import { sameBytes } from '../../sip/scanner.ts';
 import { ascii } from '../../sip/writer.ts';

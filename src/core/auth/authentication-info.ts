@@ -2,17 +2,8 @@
 // and the proof that the server knows the password. Written from the credentials that let the request in.
 // @hot
 
-import {
-  C_ALGORITHM,
-  C_CNONCE_AT,
-  C_CNONCE_END,
-  C_NC_AT,
-  C_NC_END,
-  C_QOP,
-  credentials,
-  QOP_AUTH_INT,
-  QOP_NONE,
-} from '../../sip/credentials.ts';
+import { credentials, QOP_AUTH_INT, QOP_NONE } from '../../sip/credentials.ts';
+import { C_ALGORITHM, C_CNONCE_AT, C_CNONCE_END, C_NC_AT, C_NC_END, C_QOP } from '../../sip/parser/credential-spans.ts';
 import { slab } from '../../sip/parser/slab.ts';
 import { ascii, type Writer } from '../../sip/writer.ts';
 import type { AnswerInfo, Exchange } from '../uas/exchange.ts';

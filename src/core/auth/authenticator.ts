@@ -3,6 +3,7 @@
 // and the time are given. Only used nonces are kept.
 // @hot
 
+import { credentials, parseCredentials, QOP_NONE, SCHEME_BEARER, SCHEME_DIGEST } from '../../sip/credentials.ts';
 import {
   C_NC,
   C_NONCE_AT,
@@ -12,12 +13,7 @@ import {
   C_RESPONSE_END,
   C_SCHEME,
   C_USERHASH,
-  credentials,
-  parseCredentials,
-  QOP_NONE,
-  SCHEME_BEARER,
-  SCHEME_DIGEST,
-} from '../../sip/credentials.ts';
+} from '../../sip/parser/credential-spans.ts';
 import { E_OK } from '../../sip/parser/parse-error.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
 import {

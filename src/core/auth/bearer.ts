@@ -2,7 +2,8 @@
 // challenge that offers them. The token's issuer decides whether it is good; the answer is looked up like a user.
 // @hot
 
-import { C_RESPONSE_AT, C_RESPONSE_END, credentials } from '../../sip/credentials.ts';
+import { credentials } from '../../sip/credentials.ts';
+import { C_RESPONSE_AT, C_RESPONSE_END } from '../../sip/parser/credential-spans.ts';
 import { slab } from '../../sip/parser/slab.ts';
 import { CLASS, EQUALS, TOKEN } from '../../sip/scanner.ts';
 import { SipHash } from '../../sip/siphash.ts';

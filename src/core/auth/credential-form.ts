@@ -2,8 +2,8 @@
 // well formed, the name in them, and whether their URI is served.
 // @hot
 
+import { ALG_SESS, credentials, decodeExtended, QOP_NONE, unescapeQuoted } from '../../sip/credentials.ts';
 import {
-  ALG_SESS,
   C_ALGORITHM,
   C_CNONCE_AT,
   C_CNONCE_END,
@@ -19,11 +19,7 @@ import {
   C_USERNAME_AT,
   C_USERNAME_END,
   C_USERNAME_STAR_AT,
-  credentials,
-  decodeExtended,
-  QOP_NONE,
-  unescapeQuoted,
-} from '../../sip/credentials.ts';
+} from '../../sip/parser/credential-spans.ts';
 import { E_OK } from '../../sip/parser/parse-error.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
 import { T_REQUEST_URI, URI_AT, URI_END, URI_HOST_AT, URI_HOST_END, URI_INTS } from '../../sip/parser/span-table.ts';

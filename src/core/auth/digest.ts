@@ -8,6 +8,11 @@ import {
   ALG_MD5,
   ALG_SESS,
   ALG_SHA_256,
+  credentials,
+  QOP_AUTH_INT,
+  QOP_NONE,
+} from '../../sip/credentials.ts';
+import {
   C_ALGORITHM,
   C_CNONCE_AT,
   C_CNONCE_END,
@@ -22,10 +27,7 @@ import {
   C_RESPONSE_END,
   C_URI_AT,
   C_URI_END,
-  credentials,
-  QOP_AUTH_INT,
-  QOP_NONE,
-} from '../../sip/credentials.ts';
+} from '../../sip/parser/credential-spans.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
 import { T_BODY_AT, T_BODY_END, T_METHOD_AT, T_METHOD_END } from '../../sip/parser/span-table.ts';
 import { HEX } from '../../sip/scanner.ts';

@@ -1,7 +1,8 @@
 // The user whose password the credentials try, and the check of their proof (RFC 7616 §3.4.1).
 // @hot
 
-import { C_ALGORITHM, C_USERHASH, credentials } from '../../sip/credentials.ts';
+import { credentials } from '../../sip/credentials.ts';
+import { C_ALGORITHM, C_USERHASH } from '../../sip/parser/credential-spans.ts';
 import { SipHash } from '../../sip/siphash.ts';
 import type { CredentialForm } from './credential-form.ts';
 import { type CredentialSource, HA1_BYTES } from './credential-source.ts';

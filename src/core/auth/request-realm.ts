@@ -1,8 +1,9 @@
 // The realm of the request in the table (RFC 3261 §22.1), and whether credentials are for it (§22.2).
 // @hot
 
-import { C_REALM_AT, C_REALM_END, credentials, unescapeQuoted } from '../../sip/credentials.ts';
+import { credentials, unescapeQuoted } from '../../sip/credentials.ts';
 import { IPV6_HOST_BYTES, writeIpv6Host } from '../../sip/ip.ts';
+import { C_REALM_AT, C_REALM_END } from '../../sip/parser/credential-spans.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
 import { T_REQUEST_URI, T_TO, URI_HOST_AT, URI_HOST_END } from '../../sip/parser/span-table.ts';
 import { LOWER, sameBytes } from '../../sip/scanner.ts';

@@ -1,5 +1,5 @@
 // The WebAssembly module of this thread, built from simd/, in the slab's memory: the parser (parser.ts),
-// keyed hashes (siphash.ts), MD5.
+// credentials (credentials.ts), keyed hashes (siphash.ts), MD5.
 
 import { writeHeaderNames } from './header-names.ts';
 import { PARSER_WASM } from './parser-wasm.ts';
@@ -10,6 +10,7 @@ interface Core {
   readonly parse: (at: number, end: number) => number;
   readonly indexOnly: (at: number, end: number) => number;
   readonly parseUriAt: (at: number, end: number) => number;
+  readonly digestParams: (at: number, end: number) => number;
   readonly hashStart: (k0: number, k1: number, k2: number, k3: number) => void;
   readonly hashWords: (at: number, end: number, rounds: number) => void;
   readonly hashFinish: (at: number, end: number, length: number, rounds: number, lastRounds: number) => void;

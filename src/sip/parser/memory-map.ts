@@ -22,6 +22,8 @@ export const HEADER_NAME_TAIL = 20;
 /** Ends of the first lines of the header section. */
 export const LINE_ENDS = HEADER_NAMES + 2048;
 export const LINE_ENDS_MAX = 160;
+/** The parts of one Authorization value (credential-spans.ts). */
+export const CREDENTIALS = LINE_ENDS + 1024;
 /** Bytes behind a message that the parser may read; their values never matter. */
 export const SLACK = 64;
 /** The module's own constants, if it has any (`memoryBase` of the build). */

@@ -48,6 +48,7 @@ import {
 } from '../parser/span-table.ts';
 import { parseAddress } from './address.ts';
 import { parseContacts } from './contact.ts';
+import { digestParams } from './credentials.ts';
 import {
   firstRow,
   storeBody,
@@ -66,7 +67,7 @@ import { parseStartLine } from './start-line.ts';
 import { parseUri } from './uri.ts';
 import { parseVias } from './via.ts';
 
-export { copyBytes, hashFinish, hashStart, hashWords, md5 };
+export { copyBytes, digestParams, hashFinish, hashStart, hashWords, md5 };
 
 /** Parses [at, end), one datagram, into the table. Returns the first error by the order of the steps, E_OK for none. */
 export function parse(at: i32, end: i32): i32 {
