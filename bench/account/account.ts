@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
+import { core } from '../../src/sip/parser/core.ts';
 
 const KERNEL: readonly (readonly [RegExp, string])[] = [
   [/_sys_recv/, 'kernel: datagrams are received'],
@@ -13,39 +14,41 @@ const KERNEL: readonly (readonly [RegExp, string])[] = [
 ];
 const OTHER_KERNEL = 'kernel: waits, interrupts and the rest';
 
+const PARSE = 'parse';
+const TRANSACTIONS = 'transactions: found, begun, forgotten';
+const WRITER = 'keys, comparison and answer (WebAssembly)';
+const ROWS = "the AOR's row: found, changed";
+const COMMIT = 'commit: frame and records';
+const AUTHENTICATION = 'authentication';
+const DECIDE = 'decide: rules, bindings, answers in order';
+const SOCKETS = 'sockets, rings and the loop';
+const RUNTIME = 'V8, Node and the C library';
+
 /** The first that matches a module's path. */
 const MODULES: readonly (readonly [RegExp, string])[] = [
-  [/\/src\/sip\//, 'parse'],
-  [/\/src\/core\/uas\/(transactions|request-keys)\.ts/, 'transactions: found, begun, forgotten'],
-  [/\/src\/core\/wasm\//, 'keys, comparison and answer (WebAssembly)'],
-  [/\/src\/location\/table\//, "the AOR's row: found, changed"],
-  [/\/src\/location\//, 'commit: frame and records'],
-  [/\/src\/(core\/auth|users|threads\/users)\//, 'authentication'],
-  [/\/src\/(core|shard)\//, 'decide: rules, bindings, answers in order'],
-  [/\/src\//, 'sockets, rings and the loop'],
+  [/\/src\/sip\/siphash\.ts/, AUTHENTICATION],
+  [/\/src\/sip\//, PARSE],
+  [/\/src\/core\/uas\/(transactions|request-keys)\.ts/, TRANSACTIONS],
+  [/\/src\/core\/wasm\//, WRITER],
+  [/\/src\/location\/table\//, ROWS],
+  [/\/src\/location\//, COMMIT],
+  [/\/src\/(core\/auth|users|threads\/users)\//, AUTHENTICATION],
+  [/\/src\/(core|shard)\//, DECIDE],
+  [/\/src\//, SOCKETS],
 ];
-const RUNTIME = 'V8, Node and the C library';
-const PARSER = MODULES[0][1];
-const WRITER = MODULES[2][1];
 
 /** In the order in which they are shown. */
 export const STEPS: readonly string[] = [
   ...[...KERNEL.map(([, step]) => step), OTHER_KERNEL],
-  ...[
-    'parse',
-    MODULES[5][1],
-    MODULES[1][1],
-    MODULES[3][1],
-    WRITER,
-    MODULES[6][1],
-    MODULES[4][1],
-    MODULES[7][1],
-    RUNTIME,
-  ],
+  ...[PARSE, AUTHENTICATION, TRANSACTIONS, ROWS, WRITER, DECIDE, COMMIT, SOCKETS, RUNTIME],
 ];
 
-/** A WebAssembly function that the parser's module alone has: its code and the writer's lie apart. */
-const PARSER_FUNCTION = /wasm-function\[2\d\]/;
+/** The number of an exported function in its WebAssembly module, which is its name in a profile. */
+const numberOf = (exported: object) => Number((exported as { readonly name: string }).name);
+/** The parser's module has more functions than the writer's; the code of one lies apart from that of the other. */
+const OF_PARSER = numberOf(core.parse);
+/** That module also has the hashes, with which nonces and responses are checked. */
+const HASHES = [core.md5, core.hashStart, core.hashWords, core.hashFinish, core.copyBytes].map(numberOf);
 /** The top bits of an address, which a module's code has in common. */
 const REGION = 2 ** 28;
 
@@ -71,7 +74,7 @@ export function sharesOf(file: string, spans: readonly Span[], bundle: string): 
   });
   const samples = stdout.split('\n\n').flatMap(sampleOf);
   const parser = new Set(
-    samples.flatMap(({ frames: [{ address, symbol }] }) => (PARSER_FUNCTION.test(symbol) ? [regionOf(address)] : [])),
+    samples.flatMap(({ frames: [{ address, symbol }] }) => (numberIn(symbol) === OF_PARSER ? [regionOf(address)] : [])),
   );
   const modules = new Modules(bundle);
   return spans.map(({ from, to }) => {
@@ -105,8 +108,15 @@ function kernelStep(frames: readonly Frame[]): string | undefined {
 }
 
 function wasmStep({ address, symbol }: Frame, parser: ReadonlySet<number>): string | undefined {
-  if (!symbol.includes('wasm-function')) return undefined;
-  return parser.has(regionOf(address)) ? PARSER : WRITER;
+  const number = numberIn(symbol);
+  if (number < 0) return undefined;
+  if (!parser.has(regionOf(address))) return WRITER;
+  return HASHES.includes(number) ? AUTHENTICATION : PARSE;
+}
+
+/** Of a WebAssembly function; -1 for another one. */
+function numberIn(symbol: string): number {
+  return Number(/wasm-function\[(\d+)\]/.exec(symbol)?.[1] ?? -1);
 }
 
 function regionOf(address: number): number {

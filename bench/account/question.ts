@@ -11,6 +11,7 @@ import { type Login, logins, makeUsers } from '../load/login.ts';
 import { runLoad } from '../load/run.ts';
 import { aorta } from '../load/servers.ts';
 import { Missing, type Question, type Table } from '../question.ts';
+import { median, spread } from '../rows.ts';
 import type { Settings } from '../settings.ts';
 import { type Span, STEPS, sharesOf } from './account.ts';
 
@@ -38,6 +39,7 @@ const ASKED: readonly Asked[] = [
   { durability: 'process', login: CHALLENGED, refresh: 'a 401 every time, MD5', first: 'first behind a 401, MD5' },
 ];
 
+/** Of one round. */
 interface Column {
   readonly title: string;
   /** CPU of a request, in microseconds. */
@@ -117,17 +119,23 @@ async function columnsOf(settings: Settings, asked: Asked, users: string): Promi
   }
 }
 
-function tableOf(columns: readonly Column[]): Table {
-  const steps = STEPS.map((step) => [
-    step,
-    ...columns.map(({ us, shares }) => (us * (shares.get(step) ?? 0)).toFixed(2)),
-  ]);
-  const all = ['**all**', ...columns.map(({ us }) => us.toFixed(2))];
+/** The median cost of all rounds, divided by their mean shares, so that the steps add up to it. */
+function tableOf(rounds: readonly (readonly Column[])[]): Table {
+  const columns = rounds[0].map(({ title }, n) => {
+    const all = rounds.map((columns) => columns[n]);
+    const us = all.map((column) => column.us);
+    const usOf = (step: string) =>
+      (median(us) * all.reduce((sum, { shares }) => sum + (shares.get(step) ?? 0), 0)) / all.length;
+    return { title, us, usOf };
+  });
+  const steps = STEPS.map((step) => [step, ...columns.map(({ usOf }) => usOf(step).toFixed(2))]);
   return {
     head: ['CPU us', ...columns.map(({ title }) => title)],
-    rows: [...steps, all],
+    rows: [...steps, ['**all**', ...columns.map(({ us }) => spread(us, 2))]],
     note: `A profile of ${HERTZ} samples a second, its shares applied to the cost without it. A function that V8 has put into its caller counts for the caller.`,
-    data: columns.map(({ title, us, shares }) => ({ title, us, shares: Object.fromEntries(shares) })),
+    data: rounds.map((columns) =>
+      columns.map(({ title, us, shares }) => ({ title, us, shares: Object.fromEntries(shares) })),
+    ),
   };
 }
 
@@ -136,9 +144,13 @@ async function ask(settings: Settings): Promise<Table[]> {
   if (!installed('perf')) throw new Missing('perf is needed (Debian: linux-perf)');
   const users = makeUsers(settings.node, settings.cli, settings.number('aors', AORS, 2000), settings.base);
   try {
-    const columns: Column[] = [];
-    for (const asked of ASKED) columns.push(...(await columnsOf(settings, asked, users)));
-    return [tableOf(columns)];
+    const rounds: Column[][] = [];
+    for (let n = 0; n < settings.number('rounds', 3, 1); n++) {
+      const columns: Column[] = [];
+      for (const asked of ASKED) columns.push(...(await columnsOf(settings, asked, users)));
+      rounds.push(columns);
+    }
+    return [tableOf(rounds)];
   } finally {
     rmSync(users, { recursive: true, force: true });
   }
